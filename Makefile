@@ -1,12 +1,131 @@
-# `make help` lists the commands. Every one of them makes its own environment first.
+# `make help` lists the commands. Each makes the environment it needs first.
 SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
 VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help venv
+# make deploy ENV=prod; for another runtime than the template's: PYTHON_RUNTIME=python3.12 ARCHITECTURE=x86_64
+ENV ?= dev
+PYTHON_RUNTIME ?= python3.13
+ARCHITECTURE ?= arm64
+
+PYTEST := python -m pytest
+
+# $(call environment,folder,lock): a virtual environment that holds exactly the lock's packages, made anew when the lock has changed.
+define environment
+	@cmp -s $(2) $(1)/lock.txt && $(1)/bin/python -c "" 2>/dev/null || { \
+		for candidate in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3); do \
+			if "$$candidate" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))" >/dev/null 2>&1; then found="$$candidate"; break; fi; \
+		done; \
+		if [ -z "$${found:-}" ]; then echo "Hub needs Python 3.11 or later with its venv module (Debian: python3-venv). Name one that is not on the PATH: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+		echo "Installing $(2) into $(1), about half a minute"; \
+		"$$found" -m venv --clear $(1); \
+		$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps --only-binary=:all: --requirement $(2); \
+		cp $(2) $(1)/lock.txt; \
+	}
+endef
+
+.PHONY: help
 help: ## This list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: ## The tools, pinned, in .venv
+	$(call environment,$(VENV),requirements/dev.txt)
+
+.PHONY: lock
+# The layer takes what the tools around it agree on, so that tests run what is deployed.
+lock: venv ## Pin all dependencies again (UPGRADE=1: take newer ones)
+	@compile="uv pip compile --universal --python-version 3.11 --generate-hashes --no-build --default-index https://pypi.org/simple --quiet --custom-compile-command make\ lock $(if $(UPGRADE),--upgrade)"; \
+	eval $$compile requirements/dev.in --output-file requirements/dev.txt; \
+	eval $$compile layers/runtime/requirements.in --constraint requirements/dev.txt --output-file layers/runtime/requirements.txt; \
+	eval $$compile requirements/checkov.in --output-file requirements/checkov.txt
+
+.PHONY: build
+build: venv ## Build the embedded run's functions and layers into .aws-sam
+	@python -m local build
+
+.PHONY: run
+run: venv ## The whole system on ports 3000 and 9527 (DETACH=1: in the background)
+	@exec python -m local run $(if $(DETACH),--detach)
+
+.PHONY: stop
+stop: venv ## Stop the system in the background
+	@python -m local stop
+
+.PHONY: invoke
+invoke: venv ## Call one function of the running system: FN=ApiKeysFunction EVENT=events/….json
+	@python -m local invoke "$(FN)" "$(EVENT)"
+
+.PHONY: test
+STAGES := lint types templates unit contract e2e
+test: venv ## Everything that must pass: lint, types, templates, unit, contract, e2e
+	@failed=(); for stage in $(STAGES); do \
+		printf '\n=== %s\n' "$$stage"; \
+		$(MAKE) "$$stage" || failed+=("$$stage"); \
+	done; \
+	if (( $${#failed[@]} )); then echo "FAILED: $${failed[*]}" >&2; exit 1; fi; \
+	echo "All passed: $(STAGES)"
+
+.PHONY: check
+check: lint types templates security ## Everything that reads the code without running it
+
+.PHONY: lint
+lint: venv ## Style and likely bugs (ruff)
+	@ruff check .
+	@ruff format --check .
+
+.PHONY: format
+format: venv ## Put the code into its form (ruff)
+	@ruff check --fix-only --quiet .
+	@ruff format .
+
+.PHONY: types
+types: venv ## Types (mypy --strict)
+	@mypy
+
+.PHONY: templates
+templates: venv ## template.yaml against the services' schemas (sam validate, cfn-lint)
+	@sam validate --lint --template template.yaml
+	@cfn-lint
+
+.PHONY: security
+security: ## template.yaml against security rules (checkov)
+	$(call environment,.venv-checkov,requirements/checkov.txt)
+	@.venv-checkov/bin/checkov --config-file .checkov.yaml
+
+.PHONY: unit
+unit: venv ## Unit tests, AWS in memory (moto)
+	@$(PYTEST) tests/unit -n auto
+
+.PHONY: contract
+contract: venv ## Every example of the documents
+	@$(PYTEST) tests/contract -n auto
+
+.PHONY: e2e
+e2e: venv ## The deployed template, on ports and data of its own
+	@$(PYTEST) tests/e2e
+
+.PHONY: bench
+bench: venv ## Calls, CPU, imports and cost of every endpoint and worker, into docs/benchmarks.md
+	@python -m tests.benchmarks
+
+.PHONY: openapi
+openapi: venv ## The API's description, from the resolvers
+	@python -m local openapi
+
+.PHONY: deploy
+deploy: venv ## Deploy to your AWS account, asking first (ENV=prod)
+	@export HUB_PYTHON="$(PYTHON_RUNTIME:python%=%)" HUB_ARCH="$(ARCHITECTURE)"; \
+	sam build --config-env "$(ENV)" --parameter-overrides "PythonRuntime=$(PYTHON_RUNTIME) Architecture=$(ARCHITECTURE)"; \
+	sam deploy --guided --config-env "$(ENV)"
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here; the embedded run's data (.local) stays
+	@rm -rf $(VENV) .venv-checkov .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
