@@ -7,12 +7,6 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-export AWS_DEFAULT_REGION ?= us-east-1
-
-# make deploy ENV=prod; for another runtime than the template's: PYTHON_RUNTIME=python3.12 ARCHITECTURE=x86_64
-ENV ?= dev
-PYTHON_RUNTIME ?= python3.13
-ARCHITECTURE ?= arm64
 
 PYTEST := python -m pytest
 
@@ -47,7 +41,7 @@ lock: venv ## Pin all dependencies again (UPGRADE=1: take newer ones)
 	eval $$compile requirements/checkov.in --output-file requirements/checkov.txt
 
 .PHONY: build
-build: venv ## Build the embedded run's functions and layers into .aws-sam
+build: venv ## Build functions and layers for the embedded run
 	@python -m local build
 
 .PHONY: run
@@ -91,7 +85,7 @@ types: venv ## Types (mypy --strict)
 
 .PHONY: templates
 templates: venv ## template.yaml against the services' schemas (sam validate, cfn-lint)
-	@sam validate --lint --template template.yaml
+	@sam validate --lint --region us-east-1
 	@cfn-lint
 
 .PHONY: security
@@ -120,10 +114,9 @@ openapi: venv ## The API's description, from the resolvers
 	@python -m local openapi
 
 .PHONY: deploy
-deploy: venv ## Deploy to your AWS account, asking first (ENV=prod)
-	@export HUB_PYTHON="$(PYTHON_RUNTIME:python%=%)" HUB_ARCH="$(ARCHITECTURE)"; \
-	sam build --config-env "$(ENV)" --parameter-overrides "PythonRuntime=$(PYTHON_RUNTIME) Architecture=$(ARCHITECTURE)"; \
-	sam deploy --guided --config-env "$(ENV)"
+deploy: venv ## Build for Lambda and deploy to your AWS account, asking first (ENV=prod: the prod stack)
+	@python -m local build --for-aws
+	@sam deploy --guided --config-env $(or $(filter-out dev,$(ENV)),default)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; the embedded run's data (.local) stays
