@@ -1,0 +1,197 @@
+"""Corrections to MiniStack 1.5.33, made in its process before it serves.
+
+They reach into private names, so the version is pinned exactly and `apply` refuses any other: a new version is looked
+at by a person first. Each correction brings the emulator nearer to what AWS does.
+"""
+
+import json
+import queue
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import dynamodb, lambda_svc
+
+MINISTACK_VERSION = "1.5.33"
+_END_OF_INVOCATION = "\x1eend of invocation"
+_LOG_DRAIN_SECONDS = 0.25
+
+_ANSWER = """\
+        try:
+            result = handler_fn(event, context)
+            _real_stdout.write(json.dumps({"status": "ok", "result": result}) + "\\n")
+        except Exception as e:
+            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()})\
+ + "\\n")
+        _real_stdout.flush()
+"""
+_CORRECTED_ANSWER = f"""        try:
+            _answer = json.dumps({{"status": "ok", "result": handler_fn(event, context)}})
+        except Exception as e:
+            _answer = json.dumps({{"status": "error", "error": str(e), "error_type": type(e).__name__,
+                                  "trace": traceback.format_exc()}})
+        sys.stderr.write({_END_OF_INVOCATION!r} + "\\n")
+        sys.stderr.flush()
+        _real_stdout.write(_answer + "\\n")
+        _real_stdout.flush()
+"""
+
+LogSink = Callable[[Mapping[str, Any]], None]
+
+
+class _HandlerMessage(str):
+    """An error message that still knows its exception's name, which MiniStack drops on the way out."""
+
+    error_type: str
+
+    def __new__(cls, text: str, error_type: str) -> "_HandlerMessage":
+        message = super().__new__(cls, text)
+        message.error_type = error_type
+        return message
+
+
+def apply(sink: LogSink) -> None:
+    """Correct the imported MiniStack; `sink` gets every line a function writes as `{"kind","function","line"}`."""
+    installed = version("ministack")
+    if installed != MINISTACK_VERSION:
+        raise RuntimeError(f"ministack {installed} is installed, but local/corrections.py knows {MINISTACK_VERSION}")
+    _end_invocations_with_a_mark(sink)
+    _show_failures(sink)
+    _keep_exception_names()
+    _answer_failures_as_api_gateway()
+    _keep_stream_records()
+
+
+def _end_invocations_with_a_mark(sink: LogSink) -> None:
+    """Collect an invocation's log lines up to a mark, instead of waiting 50 ms for lines that may not come."""
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    assert script.count(_ANSWER) == 1
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_ANSWER, _CORRECTED_ANSWER)
+
+    def read(self: Any) -> None:
+        lines = self._stderr_queue
+        for raw in self._proc.stderr:
+            line = raw.rstrip("\n")
+            lines.put(line)
+            if line != _END_OF_INVOCATION:
+                sink({"kind": "function", "function": self.func_name, "line": line})
+
+    worker = lambda_runtime.Worker
+    assert callable(worker._read_stderr)
+    assert callable(worker._drain_stderr_bounded)
+    worker._read_stderr = read
+    worker._drain_stderr_bounded = lambda self, **_: _lines_of_one_invocation(self._stderr_queue)
+
+
+def _lines_of_one_invocation(lines: "queue.Queue[str]") -> str:
+    collected = []
+    deadline = time.monotonic() + _LOG_DRAIN_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            line = lines.get(timeout=left)
+        except queue.Empty:
+            break
+        if line == _END_OF_INVOCATION:
+            break
+        collected.append(line)
+    return "\n".join(collected)
+
+
+def _show_failures(sink: LogSink) -> None:
+    """Write a failed invocation's traceback to the log, and keep its exception's name with its message."""
+    invoke = lambda_runtime.Worker.invoke
+
+    def invoke_and_show(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        result: dict[str, Any] = invoke(self, *args, **kwargs)
+        if result.get("status") == "error":
+            text = result.get("trace") or result.get("error", "")
+            sink({"kind": "failure", "function": self.func_name, "line": str(text).rstrip()})
+            if "error_type" in result:
+                result["error"] = _HandlerMessage(result["error"], result["error_type"])
+        return result
+
+    lambda_runtime.Worker.invoke = invoke_and_show
+
+
+def _keep_exception_names() -> None:
+    """Let a handler's exception reach Step Functions and callers under its class name, not `Runtime.HandlerError`."""
+    execute = lambda_svc._execute_function_warm
+
+    def execute_and_name(func: Any, event: Any, request_id: str) -> dict[str, Any]:
+        result: dict[str, Any] = execute(func, event, request_id)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict):
+            message = body.get("errorMessage")
+            if isinstance(message, _HandlerMessage):
+                body["errorType"] = message.error_type
+        return result
+
+    lambda_svc._execute_function_warm = execute_and_name
+
+
+def _answer_failures_as_api_gateway() -> None:
+    """Answer 500 `Internal Server Error` for a function that failed: an HTTP API never shows the exception's text."""
+    convert = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+    def convert_failure(result: dict[str, Any]) -> Any:
+        if result.get("error") and not result.get("throttle"):
+            body = json.dumps({"message": "Internal Server Error"}, separators=(",", ":"))
+            return {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": body}, None
+        return convert(result)
+
+    lambda_svc.lambda_execute_result_to_api_proxy_response = convert_failure
+
+
+def _keep_stream_records() -> None:
+    """Keep table streams over a restart.
+
+    MiniStack saves how far each consumer has read but not the records, so after a restart a consumer waits for as many
+    new records as it had ever read, and unread ones are lost.
+    """
+    save, load = dynamodb.get_state, dynamodb.load_persisted_state
+
+    def save_with_streams() -> dict[str, Any]:
+        state: dict[str, Any] = save()
+        unread = _unread_stream_records()
+        state["local_stream_records"] = [[*key, start, records] for key, (start, records) in unread.items()]
+        return state
+
+    def load_with_streams(state: dict[str, Any]) -> None:
+        # First the records, then the tables: the poller runs already and looks at streams of known tables only.
+        for account, region, table, start, records in (state or {}).pop("local_stream_records", []):
+            dynamodb._stream_trimmed.set_scoped(account, region, table, start)
+            dynamodb._stream_records.set_scoped(account, region, table, records)
+        load(state)
+
+    dynamodb.get_state, dynamodb.load_persisted_state = save_with_streams, load_with_streams
+
+
+def _unread_stream_records() -> dict[tuple[str, str, str], tuple[int, list[dict[str, Any]]]]:
+    """Per (account, region, table): the first position some consumer has not read, and the records from there on."""
+    slowest: dict[tuple[str, str, str], int] = {}
+    for (account, region, mapping_id), mapping in lambda_svc._esms.all_items():
+        source = mapping.get("EventSourceArn", "")
+        position = lambda_svc._dynamodb_stream_positions.get_scoped(account, region, mapping_id, None)
+        if ":dynamodb:" in source and position is not None:
+            key = (account, region, source.split("/stream/")[0].rsplit("/", 1)[-1])
+            slowest[key] = min(position, slowest.get(key, position))
+    unread = {}
+    for key, records in dynamodb._stream_records.all_items():
+        trimmed = dynamodb._stream_trimmed.get_scoped(*key, 0)
+        # Nobody reads this stream: what it held can go, but positions never run backwards.
+        start = slowest.get(key, trimmed + len(records))
+        start = min(max(start, trimmed), trimmed + len(records))
+        unread[key] = (start, list(records[start - trimmed :]))
+    return unread
+
+
+def busy() -> bool:
+    """Whether a function or a batch from an event source is running."""
+    return bool(lambda_svc._esm_inflight) or lambda_runtime.workers_in_use() > 0
+
+
+def stop_polling() -> None:
+    """Start no further batch from any event source: what is saved next stays as it is."""
+    lambda_svc._iter_all_esms = list
