@@ -1,0 +1,219 @@
+"""API keys and their credentials: the key is an entity, each of its secrets a credential item beside it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hub import auth, events, times
+from hub.errors import NotFound
+from hub.store import keys, paging, table
+from hub.store.items import Item
+
+KIND = "API_KEY"
+MAX_CREDENTIALS = 2
+"""The current secret and the one it replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """An API key and what its credentials have counted.
+
+    `credentials` are the hashes of its secrets, the current one first; `used_before` counts the requests of secrets
+    that are gone.
+    """
+
+    id: str
+    name: str
+    description: str
+    prefix: str
+    permissions: list[str]
+    created_at: int
+    expires_at: int | None
+    credentials: list[str]
+    used_before: int
+    plan: str
+    counters: list[Item]
+
+    @property
+    def usage_count(self) -> int:
+        """Requests made with any of its secrets."""
+        return self.used_before + sum(int(counter["usage_count"]) for counter in self.counters)
+
+    @property
+    def last_used_at(self) -> int | None:
+        """When the last of them was made."""
+        return max((counter["last_used_at"] for counter in self.counters if "last_used_at" in counter), default=None)
+
+
+def add(caller: events.Caller, key: StoredKey, event: Mapping[str, Any]) -> None:
+    """Write a key with its first credential and its event."""
+    table.write(
+        table.Put(table.entities(), _item(caller.tenant, key) | {"events": [event]}, table.ABSENT),
+        table.Put(table.activity(), _credential(caller.tenant, key, key.credentials[0])),
+    )
+
+
+def get(tenant: str, key_id: str) -> StoredKey:
+    """Read a key with its counters. Raises `NotFound`."""
+    item = table.get(table.entities(), keys.entity(tenant, KIND, key_id))
+    if item is None:
+        raise NotFound
+    return next(_with_counters([item]))
+
+
+def page(tenant: str, number: int, size: int) -> paging.OffsetPage[StoredKey]:
+    """Read one numbered page of keys, the newest first."""
+    found = paging.by_number(_all(tenant), number, size)
+    return paging.OffsetPage(list(_with_counters(found.items)), found.page, found.size, found.total)
+
+
+def page_after(tenant: str, cursor: str, size: int) -> paging.CursorPage[StoredKey]:
+    """Read the page of keys after a cursor, the newest first."""
+    found = paging.by_cursor(_all(tenant), size, cursor)
+    return paging.CursorPage(list(_with_counters(found.items)), found.size, found.next)
+
+
+def change(tenant: str, key: StoredKey) -> None:
+    """Write a key's name, description, permissions and expiry, the last two to its credentials too."""
+    entity = table.Update(
+        table.entities(),
+        keys.entity(tenant, KIND, key.id),
+        "SET #name = :name, #description = :description, #permissions = :permissions" + _expiry(key.expires_at),
+        table.PRESENT + " AND #credentials = :credentials",
+        {
+            "name": key.name,
+            "description": key.description,
+            "permissions": key.permissions,
+            "expires_at": key.expires_at,
+            "credentials": key.credentials,
+        },
+    )
+    current = table.Update(
+        table.activity(),
+        keys.credential(key.credentials[0]),
+        "SET #permissions = :permissions" + _expiry(key.expires_at),
+        "attribute_exists(pk)",
+        {"permissions": key.permissions, "expires_at": key.expires_at},
+    )
+    # A secret that is being replaced keeps its own, nearer end.
+    replaced = [
+        table.Update(
+            table.activity(),
+            keys.credential(credential),
+            "SET #permissions = :permissions",
+            "attribute_exists(pk)",
+            {"permissions": key.permissions},
+        )
+        for credential in key.credentials[1:]
+    ]
+    table.write(entity, current, *replaced)
+
+
+def rotate(tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_at: int) -> None:
+    """Put a new secret before the current one, which ends at `old_expires_at`; one older than that ends now."""
+    current, *older = key.credentials
+    counts = {counter["pk"]: counter["usage_count"] for counter in key.counters}
+    gone = [keys.credential(credential) for credential in older]
+    folded: int = sum(counts.get(credential["pk"], 0) for credential in gone)
+    entity = table.Update(
+        table.entities(),
+        keys.entity(tenant, KIND, key.id),
+        "SET #credentials = :credentials, #prefix = :prefix, #used_before = #used_before + :folded",
+        table.PRESENT + " AND #credentials = :seen",
+        {"credentials": [new_hash, current], "seen": key.credentials, "prefix": prefix, "folded": folded},
+    )
+    ending = table.Update(
+        table.activity(),
+        keys.credential(current),
+        "SET #expires_at = :expires_at",
+        "attribute_exists(pk)",
+        {"expires_at": old_expires_at},
+    )
+    removals = [
+        table.Delete(table.activity(), credential, "#usage_count = :count", {"count": counts.get(credential["pk"], 0)})
+        for credential in gone
+    ]
+    table.write(entity, table.Put(table.activity(), _credential(tenant, key, new_hash)), ending, *removals)
+
+
+def remove(tenant: str, key: StoredKey, event: Mapping[str, Any]) -> None:
+    """Delete a key and its credentials; what remains tells of the event."""
+    entity = table.tombstone(keys.entity(tenant, KIND, key.id), [event], times.now())
+    credentials = [table.Delete(table.activity(), keys.credential(credential)) for credential in key.credentials]
+    table.write(entity, *credentials)
+
+
+def hours(tenant: str, key: StoredKey, first: str) -> dict[str, int]:
+    """Requests by hour from the hour `first` on, the running hour included; hours without any are left out."""
+    rows = table.Query(table.activity(), auth.usage_partition(tenant, key.id), between=(first, "9"))
+    counted = {row["sk"]: int(row["n"]) for row in table.items(rows)}
+    for counter in key.counters:
+        if counter["hour"] >= first:
+            counted[counter["hour"]] = counted.get(counter["hour"], 0) + counter["hour_n"]
+    return counted
+
+
+def hours_between(first: datetime, last: datetime) -> Iterator[str]:
+    """Every hour from `first` to `last`, both included, as usage is kept by."""
+    hour = first.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
+    while hour <= last:
+        yield auth.hour_of(int(hour.timestamp()))
+        hour += timedelta(hours=1)
+
+
+def _all(tenant: str) -> table.Query:
+    return table.Query(table.entities(), keys.partition(tenant, KIND))
+
+
+def _expiry(expires_at: int | None) -> str:
+    return " REMOVE #expires_at" if expires_at is None else ", #expires_at = :expires_at"
+
+
+def _item(tenant: str, key: StoredKey) -> Item:
+    return {
+        **keys.entity(tenant, KIND, key.id),
+        "name": key.name,
+        "description": key.description,
+        "prefix": key.prefix,
+        "permissions": key.permissions,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "credentials": key.credentials,
+        "used_before": key.used_before,
+        "plan": key.plan,
+    }
+
+
+def _credential(tenant: str, key: StoredKey, credential: str) -> Item:
+    return auth.credential_item(
+        credential,
+        tenant=tenant,
+        credential_id=key.id,
+        kind="api_key",
+        plan=key.plan,
+        permissions=key.permissions,
+        expires_at=key.expires_at,
+    )
+
+
+def _with_counters(items: Sequence[Item]) -> Iterator[StoredKey]:
+    hashes = [keys.credential(credential) for item in items for credential in item["credentials"]]
+    found: dict[tuple[str, str, str], Item] = {}
+    for start in range(0, len(hashes), 100):
+        found |= table.get_many({table.activity(): hashes[start : start + 100]})
+    for item in items:
+        places = [(table.activity(), *keys.credential(credential).values()) for credential in item["credentials"]]
+        yield StoredKey(
+            id=item["sk"],
+            name=item["name"],
+            description=item["description"],
+            prefix=item["prefix"],
+            permissions=item["permissions"],
+            created_at=item["created_at"],
+            expires_at=item.get("expires_at"),
+            credentials=item["credentials"],
+            used_before=item["used_before"],
+            plan=item["plan"],
+            counters=[found[place] for place in places if place in found],
+        )

@@ -1,0 +1,132 @@
+"""From the table's stream to the bus: the events that a change carries, at least once, in order per item."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hub import aws, events, queues, settings
+from hub.errors import Unavailable
+from hub.store.items import from_attribute
+from hub.telemetry import count, lambda_handler, logger
+
+MAX_ENTRIES = 10
+MAX_CALL_BYTES = 262_144
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class PublisherSettings:
+    """Where events go, and where those go that no try can publish."""
+
+    event_bus_name: str
+    poison_events_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    event: Mapping[str, Any]
+    detail: str
+
+
+@lambda_handler
+def handler(event: dict[str, Any], _context: Any) -> None:
+    """Take a batch of the stream (new and old images).
+
+    A record that cannot be read or published is put aside in the queue of poison events and does not hold up those
+    behind it; when the bus itself does not answer, the batch fails and the stream delivers it again.
+    """
+    poison: list[str] = []
+    entries: list[_Entry] = []
+    for record in event["Records"]:
+        try:
+            entries += [_entry(one) for one in _new_events(record["dynamodb"])]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            poison.append(_aside(record, error))
+    for batch in _batches(entries):
+        poison += _publish(batch)
+    _put_aside(poison)
+    count("EventsPublished", len(entries))
+
+
+def _new_events(images: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The events of a change: those of the new image that the old one did not carry."""
+    new = images.get("NewImage", {}).get("events")
+    if new is None:
+        return
+    old = images.get("OldImage", {}).get("events")
+    told = {event["id"] for event in from_attribute(old)} if old else set()
+    for event in from_attribute(new):
+        if event["id"] not in told:
+            yield event
+
+
+def _entry(event: Mapping[str, Any]) -> _Entry:
+    events.AREAS[event["type"]]
+    detail = {name: event[name] for name in ("id", "type", "timestamp", "tenant", "requestId", "data")}
+    text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > MAX_CALL_BYTES - 1024:
+        raise ValueError("the event is too large for the bus")
+    return _Entry(event, text)
+
+
+def _batches(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
+    batch: list[_Entry] = []
+    size = 0
+    for entry in entries:
+        length = len(entry.detail.encode()) + 256
+        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_CALL_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += length
+    if batch:
+        yield batch
+
+
+def _publish(batch: list[_Entry]) -> list[str]:
+    """Put a batch on the bus; answers with what it refuses for good. Raises `Unavailable` when it does not take the rest."""
+    refused: list[str] = []
+    for _ in range(TRIES):
+        answer = aws.events().put_events(Entries=[_bus_entry(entry) for entry in batch])
+        results = list(zip(batch, answer["Entries"], strict=True))
+        batch = [entry for entry, result in results if result.get("ErrorCode") in _PASSING]
+        refused += [
+            _aside(entry.event, result.get("ErrorCode"))
+            for entry, result in results
+            if result.get("ErrorCode", "") not in {"", *_PASSING}
+        ]
+        if not batch:
+            return refused
+    raise Unavailable
+
+
+_PASSING = frozenset({"ThrottlingException", "InternalFailure", "InternalException"})
+
+
+def _bus_entry(entry: _Entry) -> Any:
+    return {
+        "EventBusName": _settings().event_bus_name,
+        "Source": f"hub.{events.AREAS[entry.event['type']]}",
+        "DetailType": entry.event["type"],
+        "Detail": entry.detail,
+    }
+
+
+def _aside(what: Any, why: object) -> str:
+    return json.dumps({"reason": str(why), "record": what}, default=str, ensure_ascii=False)
+
+
+def _put_aside(poison: list[str]) -> None:
+    if not poison:
+        return
+    logger().error("events put aside", extra={"poison_events": len(poison)})
+    count("PoisonEvents", len(poison))
+    if queues.send(_settings().poison_events_queue_url, poison):
+        raise Unavailable
+
+
+@cache
+def _settings() -> PublisherSettings:
+    return settings.load(PublisherSettings)

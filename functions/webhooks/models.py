@@ -1,0 +1,178 @@
+"""Shapes of webhooks and their deliveries on the wire (document 1 section 4, document 3 "Webhook")."""
+
+import re
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import AfterValidator, Field
+
+from hub import events, outbound
+from hub.web.validation import Body, Parameters, refused
+
+RetryPolicy = Literal["standard", "extended"]
+Status = Literal["success", "failed", "pending"]
+
+MAX_HEADERS_BYTES = 4096
+RESERVED_HEADERS = frozenset(
+    {
+        "authority",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
+        "x-webhook-event",
+        "x-webhook-id",
+        "x-webhook-signature",
+        "x-webhook-timestamp",
+    }
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,1000}\Z")
+
+
+def _target(url: str) -> str:
+    reason = outbound.refusal(url)
+    if reason:
+        raise refused(reason)
+    return url
+
+
+def _known_events(names: list[str]) -> list[str]:
+    for name in names:
+        if not events.is_known(name):
+            raise refused("unknown_event", name=name[:50])
+    if len(set(names)) != len(names):
+        raise refused("duplicate")
+    return names
+
+
+def _own_headers(headers: dict[str, str]) -> dict[str, str]:
+    lowered = [name.lower() for name in headers]
+    for name, value in headers.items():
+        if name.lower() in RESERVED_HEADERS:
+            raise refused("reserved_header", name=name)
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            raise refused("malformed")
+    if len(set(lowered)) != len(lowered):
+        raise refused("duplicate")
+    if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADERS_BYTES:
+        raise refused("too_many_bytes", limit=MAX_HEADERS_BYTES)
+    return headers
+
+
+Target = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_target)]
+Subscriptions = Annotated[list[str], Field(min_length=1, max_length=100), AfterValidator(_known_events)]
+Secret = Annotated[str, Field(min_length=8, max_length=256, pattern=r"^[\x21-\x7e]+$")]
+Headers = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_own_headers)]
+
+
+class NewWebhook(Body):
+    """Body of `POST /v1/webhooks`. Without `secret` one is made."""
+
+    url: Target
+    events: Subscriptions
+    secret: Secret | None = None
+    headers: Headers = {}
+    active: bool = True
+    description: Annotated[str, Field(max_length=1000)] = ""
+    retry_policy: RetryPolicy = "standard"
+
+
+class WebhookChange(Body):
+    """Body of `PUT` and `PATCH /v1/webhooks/{webhook_id}`: what is to change; a header `***` keeps its value."""
+
+    url: Target = ""
+    events: Subscriptions = []
+    secret: Secret = ""
+    headers: Headers = {}
+    active: bool = True
+    description: Annotated[str, Field(max_length=1000)] = ""
+    retry_policy: RetryPolicy = "standard"
+
+
+class RetryRequest(Body):
+    """Body of `POST /v1/webhooks/{webhook_id}/retry`: the deliveries to send again; without it all failed ones."""
+
+    log_ids: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+
+
+class LogParameters(Parameters):
+    """Query of `GET /v1/webhooks/{webhook_id}/logs`: 50 rows by default."""
+
+    page: Annotated[int, Field(ge=1)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Annotated[str, Field(max_length=1024)] | None = None
+    status: Status | None = None
+    event: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Webhook(TypedDict):
+    """A webhook as it is shown; values of headers that carry secrets are masked."""
+
+    id: str
+    url: str
+    events: list[str]
+    headers: dict[str, str]
+    active: bool
+    description: str
+    retry_policy: str
+    created_at: str
+    updated_at: str
+
+
+class WebhookWithSecret(Webhook):
+    """A new webhook; `secret` is never shown again."""
+
+    secret: str
+
+
+class Attempt(TypedDict):
+    """One try of a delivery; without an answer `error` is `address_refused`, `not_resolved`, `timed_out`, `unreachable`."""
+
+    attempted_at: str
+    response_code: int | None
+    response_time: int
+    error: str | None
+
+
+class Delivery(TypedDict):
+    """A delivery as document 1 section 4.4 shows it, and its attempts; times in milliseconds, of the last attempt."""
+
+    id: str
+    webhook_id: str
+    event: str
+    status: Status
+    response_code: int | None
+    response_time: int | None
+    created_at: str
+    payload: dict[str, Any]
+    attempts: list[Attempt]
+
+
+class Retried(TypedDict):
+    """How many failed deliveries are being sent again; `has_more` when there were more than one call takes."""
+
+    accepted: int
+    has_more: bool
+
+
+class TestResult(TypedDict):
+    """What came of a test; its row in the logs is `log_id`."""
+
+    success: bool
+    log_id: str
+    response_code: int | None
+    response_time: int
+    error: str | None

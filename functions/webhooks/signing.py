@@ -1,0 +1,51 @@
+"""Signatures of a delivery: document 3's and Standard Webhooks' (https://www.standardwebhooks.com, symmetric `v1`)."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+PREFIX = "whsec_"
+_SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    """Make a secret: `whsec_` and 32 random bytes in base64."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def headers(
+    body: bytes, event_id: str, event_type: str, timestamp: int, signing_secrets: Sequence[str]
+) -> dict[str, str]:
+    """Sign a body. The first secret is the current one; others still good while they are being replaced sign too.
+
+    `timestamp` is the attempt's, in epoch seconds: a receiver refuses what is too old.
+    """
+    to_sign = b".".join((event_id.encode(), str(timestamp).encode(), body))
+    versions = " ".join(f"v1,{_base64_hmac(_key(secret), to_sign)}" for secret in signing_secrets)
+    document_3 = hmac.new(signing_secrets[0].encode(), body, hashlib.sha256).hexdigest()
+    return {
+        "X-Webhook-Signature": f"sha256={document_3}",
+        "X-Webhook-Id": event_id,
+        "X-Webhook-Event": event_type,
+        "X-Webhook-Timestamp": str(timestamp),
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": versions,
+    }
+
+
+def _key(secret: str) -> bytes:
+    """The key of a Standard Webhooks secret; one in another form is its own bytes."""
+    if secret.startswith(PREFIX):
+        try:
+            return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        except binascii.Error:
+            pass
+    return secret.encode()
+
+
+def _base64_hmac(key: bytes, message: bytes) -> str:
+    return base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()

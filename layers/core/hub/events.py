@@ -1,0 +1,83 @@
+"""Domain events: their names, and how one is written into the item that it tells of.
+
+An entity carries the events of its last change in its attribute `events`; the table's stream takes them to the
+publisher. So a change and its event are one write (docs/architecture.md, "A change and its event").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub import ids, times
+
+AREAS: dict[str, str] = {
+    "user.created": "identity",
+    "user.updated": "identity",
+    "user.deleted": "identity",
+    "api_key.created": "identity",
+    "api_key.deleted": "identity",
+    "plugin.installed": "plugins",
+    "plugin.updated": "plugins",
+    "plugin.uninstalled": "plugins",
+    "integration.created": "integrations",
+    "integration.updated": "integrations",
+    "integration.deleted": "integrations",
+    "integration.synced": "integrations",
+    "integration.sync_failed": "integrations",
+    "conversation.created": "support",
+    "conversation.closed": "support",
+    "conversation.message": "support",
+    "ticket.created": "support",
+    "ticket.updated": "support",
+    "ticket.resolved": "support",
+    "customer.created": "crm",
+    "customer.updated": "crm",
+    "order.created": "crm",
+    "order.paid": "crm",
+    "device.online": "iot",
+    "device.offline": "iot",
+    "device.alert": "iot",
+    "message.sent": "messaging",
+    "message.status": "messaging",
+    "message.received": "messaging",
+    "forward.succeeded": "forwarding",
+    "forward.failed": "forwarding",
+    "webhook.disabled": "webhooks",
+}
+"""Every event and the area that emits it; on the bus its source is `hub.<area>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf something happens: tenant, its plan, the credential or user that asked, the request's id."""
+
+    tenant: str
+    plan: str
+    actor: str
+    request_id: str
+
+
+def event(name: str, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Make an event, as it stands in the item and in the bus's `detail`; an unknown name raises `KeyError`."""
+    AREAS[name]
+    return {
+        "id": ids.new("evt"),
+        "type": name,
+        "timestamp": times.iso_ms(times.now_ms()),
+        "tenant": caller.tenant,
+        "requestId": caller.request_id,
+        "data": dict(data),
+    }
+
+
+def is_known(pattern: str) -> bool:
+    """Whether a subscription names an event, all of a group (`ticket.*`) or all (`*`)."""
+    group = pattern.removesuffix(".*")
+    return (
+        pattern == "*" or pattern in AREAS or (group != pattern and any(name.startswith(f"{group}.") for name in AREAS))
+    )
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether an event falls under a subscription's pattern."""
+    return pattern in ("*", name) or (pattern.endswith(".*") and name.startswith(pattern[:-1]))

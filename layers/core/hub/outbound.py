@@ -1,0 +1,220 @@
+"""The only way out to the internet: addresses guarded, time bounded, redirects not followed.
+
+A host is resolved at every call, every address it has is checked, and the connection goes to the address that was
+checked, with the host's own name in TLS and `Host`. So a name that changes between two look-ups gains nothing.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
+from urllib3.exceptions import TimeoutError as RequestTimeout
+from urllib3.util import Timeout, Url, parse_url
+
+from hub import settings
+
+USER_AGENT = "Hub/1.0"
+SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+MAX_RESPONSE_BYTES = 65_536
+
+_PORTS = {"http": 80, "https": 443}
+_EMBEDDING_IPV4 = [
+    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class OutboundSettings:
+    """`allow_loopback_targets` lets calls to this machine pass: only the local stack sets it."""
+
+    allow_loopback_targets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back; `body` is cut at the limit that was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    milliseconds: int
+
+
+class OutboundError(Exception):
+    """No answer came; `reason` is one word for logs and answers."""
+
+    reason = "unreachable"
+
+
+class AddressRefused(OutboundError):
+    """The host leads to an address that no request may reach."""
+
+    reason = "address_refused"
+
+
+class NotResolved(OutboundError):
+    """The host's name has no address."""
+
+    reason = "not_resolved"
+
+
+class TimedOut(OutboundError):
+    """No complete answer within the time allowed."""
+
+    reason = "timed_out"
+
+
+def refusal(url: str) -> str | None:
+    """Why a URL cannot be a target, as a key of the localisation; `None` when nothing speaks against it.
+
+    Looks at the text alone, names are not resolved: each call checks where they lead then.
+    """
+    try:
+        parts = _parts(url)
+    except ValueError:
+        return "bad_url"
+    host = _host(parts)
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return None if host == "localhost" and _settings().allow_loopback_targets else "refused_address"
+    address = _literal(host)
+    return "refused_address" if address is not None and not _is_allowed(address) else None
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    seconds: float = SECONDS,
+    max_response_bytes: int = MAX_RESPONSE_BYTES,
+) -> Response:
+    """Make one request and answer with whatever status came back. Raises `OutboundError`."""
+    started = time.perf_counter()
+    try:
+        parts = _parts(url)
+    except ValueError:
+        raise AddressRefused(url) from None
+    host = _host(parts)
+    port = parts.port or _PORTS[parts.scheme or ""]
+    target = _checked_address(host, port)
+    pool = _pools().connection_from_host(str(target), port, parts.scheme, _tls(host) if parts.scheme == "https" else {})
+    try:
+        answer = pool.urlopen(
+            method,
+            parts.request_uri,
+            body=body,
+            headers={"Host": parts.netloc or host, "User-Agent": USER_AGENT, **headers},
+            timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), total=seconds),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            assert_same_host=False,
+        )
+        content = _read(answer, max_response_bytes, started + seconds)
+    except NewConnectionError as error:  # which urllib3 counts among its time-outs
+        raise OutboundError(str(error)) from error
+    except RequestTimeout as error:
+        raise TimedOut(str(error)) from error
+    except (HTTPError, OSError) as error:
+        raise OutboundError(str(error)) from error
+    return Response(answer.status, answer.headers, content, round((time.perf_counter() - started) * 1000))
+
+
+def _parts(url: str) -> Url:
+    try:
+        parts = parse_url(url)
+    except LocationParseError as error:
+        raise ValueError(url) from error
+    if parts.scheme not in _PORTS or not parts.host or parts.auth or "%" in parts.host or len(url) > 2048:
+        raise ValueError(url)
+    if any(character <= " " or character == "\\" or ord(character) > 126 for character in url):
+        raise ValueError(url)
+    return parts
+
+
+def _host(parts: Url) -> str:
+    return (parts.host or "").strip("[]").rstrip(".").lower()
+
+
+def _literal(host: str) -> Address | None:
+    """The address a host spells, in any spelling that a resolver takes: `127.1`, `0x7f000001`, `2130706433`, octal."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def _checked_address(host: str, port: int) -> Address:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotResolved(host) from error
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    if not addresses or not all(_is_allowed(address) for address in addresses):
+        raise AddressRefused(host)
+    # Lambda reaches IPv6 only from subnets set up for it.
+    return min(addresses, key=lambda address: address.version)
+
+
+def _is_allowed(address: Address) -> bool:
+    inner = _innermost(address)
+    if inner.is_loopback:
+        return _settings().allow_loopback_targets
+    return inner.is_global and not inner.is_multicast
+
+
+def _innermost(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, Teredo, NAT64, IPv4-compatible."""
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback or address.is_unspecified:
+        return address
+    inner: Address | None = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if inner is None and any(address in network for network in _EMBEDDING_IPV4):
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
+
+
+def _read(answer: urllib3.BaseHTTPResponse, limit: int, deadline: float) -> bytes:
+    """Read the body up to a limit and a deadline; a connection with more to come is closed, not drained."""
+    content = b""
+    for chunk in answer.stream(4096, decode_content=False):
+        content += chunk
+        if len(content) >= limit:
+            answer.close()
+            return content[:limit]
+        if time.perf_counter() > deadline:
+            answer.close()
+            raise TimedOut("the body did not end in time")
+    answer.release_conn()
+    return content
+
+
+@cache
+def _pools() -> urllib3.PoolManager:
+    return urllib3.PoolManager(num_pools=200, maxsize=20, block=False)
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _tls(host: str) -> dict[str, object]:
+    return {"ssl_context": _tls_context(), "server_hostname": host, "assert_hostname": host}
+
+
+@cache
+def _settings() -> OutboundSettings:
+    return settings.load(OutboundSettings)

@@ -1,0 +1,58 @@
+"""SQS: sending in batches, and reading a Lambda's batch."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hub import aws
+from hub.telemetry import count, logger
+
+MAX_ENTRIES = 10
+MAX_BATCH_BYTES = 262_144
+
+
+def send(queue_url: str, bodies: Sequence[str]) -> set[int]:
+    """Send messages, as few calls as SQS allows; answers with the positions of those it did not take."""
+    failed: set[int] = set()
+    for batch in _batches(bodies):
+        entries: Any = [{"Id": str(position), "MessageBody": bodies[position]} for position in batch]
+        answer = aws.sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+        failed |= {int(entry["Id"]) for entry in answer.get("Failed", [])}
+    return failed
+
+
+def read(event: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Read a Lambda's batch: the JSON objects by message id, and the ids of messages that hold none."""
+    messages: dict[str, dict[str, Any]] = {}
+    broken: list[str] = []
+    for record in event["Records"]:
+        try:
+            body = json.loads(record["body"])
+        except ValueError:
+            body = None
+        if isinstance(body, dict):
+            messages[record["messageId"]] = body
+        else:
+            logger().error("a message is not a JSON object", extra={"message_id": record["messageId"]})
+            count("BrokenMessages")
+            broken.append(record["messageId"])
+    return messages, broken
+
+
+def failures(message_ids: Sequence[str]) -> dict[str, Any]:
+    """What a Lambda answers so that SQS keeps these messages of its batch and drops the others."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
+
+
+def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    size = 0
+    for position, body in enumerate(bodies):
+        length = len(body.encode())
+        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(position)
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""DynamoDB: keys, items, the two tables, paging and the query language."""

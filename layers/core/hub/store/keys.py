@@ -1,0 +1,46 @@
+"""Every key of every item. What belongs to a tenant has a partition key that starts with it.
+
+| item | table | pk | sk |
+|---|---|---|---|
+| entity | Table | `T#<tenant>#<KIND>` | its id |
+| thing that belongs to an entity | either | `T#<tenant>#<KIND>#<owner id>` | its id |
+| credential | ActivityTable | `CREDENTIAL#<hash>` | `CREDENTIAL` |
+| idempotency record | ActivityTable | `T#<tenant>#IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
+"""
+
+import re
+from typing import TypedDict
+
+TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+
+
+class Key(TypedDict):
+    """The primary key of both tables."""
+
+    pk: str
+    sk: str
+
+
+def partition(tenant: str, kind: str, *owners: str) -> str:
+    """The partition of a tenant's entities of a kind, or of the things that belong to one of them."""
+    return "#".join(("T", tenant, kind, *owners))
+
+
+def entity(tenant: str, kind: str, entity_id: str) -> Key:
+    """An entity of a tenant."""
+    return {"pk": partition(tenant, kind), "sk": entity_id}
+
+
+def belonging(tenant: str, kind: str, owner: str, item_id: str) -> Key:
+    """A thing that belongs to an entity: a delivery of a webhook, an hour of an API key's usage."""
+    return {"pk": partition(tenant, kind, owner), "sk": item_id}
+
+
+def credential(credential_hash: str) -> Key:
+    """A credential: the one item that is found before the tenant is known."""
+    return {"pk": f"CREDENTIAL#{credential_hash}", "sk": "CREDENTIAL"}
+
+
+def idempotency(tenant: str, record_hash: str) -> Key:
+    """The record of a request sent with an `Idempotency-Key`."""
+    return {"pk": partition(tenant, "IDEMPOTENCY", record_hash), "sk": "IDEMPOTENCY"}

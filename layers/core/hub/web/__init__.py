@@ -1,0 +1,1 @@
+"""HTTP: the resolver, the wire styles, validation, localisation, rate limits, idempotency."""

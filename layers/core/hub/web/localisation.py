@@ -1,0 +1,172 @@
+"""Messages in Chinese (the default, in the documents' own words) and English."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Language = Literal["zh-CN", "en-US"]
+
+DEFAULT: Language = "zh-CN"
+
+
+def negotiate(accept_language: str) -> Language:
+    """Choose the language that an `Accept-Language` header asks for (RFC 9110 section 12.5.4), Chinese by default."""
+    best: Language = DEFAULT
+    best_weight = 0.0
+    for position, part in enumerate(accept_language.split(",")[:20]):
+        tag, _, parameters = part.strip().partition(";")
+        language = _LANGUAGES.get(tag.split("-")[0].strip().lower())
+        weight = _weight(parameters) - position * 1e-6
+        if language and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def text(key: str, language: Language, values: Mapping[str, Any] | None = None, style: str = "") -> str:
+    """Word a message, in a style's own words where its document has some."""
+    pair = TEXTS.get(f"{style}.{key}") or TEXTS[key]
+    return pair[language == "en-US"].format_map(values or {})
+
+
+def label(field: str, language: Language) -> str:
+    """Name a field for a person: the documents say 邮箱 for `email`."""
+    name = field.rsplit(".", 1)[-1]
+    return LABELS.get(name, field) if language == "zh-CN" else field
+
+
+def solution(code: str, language: Language) -> str:
+    """What to do about an error, as document 5 tells with each."""
+    pair = SOLUTIONS.get(code) or SOLUTIONS["INTERNAL_ERROR"]
+    return pair[language == "en-US"]
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return min(max(float(value), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+_LANGUAGES: dict[str, Language] = {"zh": "zh-CN", "en": "en-US"}
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # Errors as a whole; a style's own words come first.
+    "invalid_request": ("请求参数无效", "The request is invalid"),
+    "D2.invalid_request": ("请求参数错误", "The request is invalid"),
+    "D3.invalid_request": ("参数验证失败", "Validation failed"),
+    "D5.invalid_request": ("请求参数错误", "The request is invalid"),
+    "invalid_type": ("请求参数类型错误", "A parameter has the wrong type"),
+    "D3.invalid_type": ("参数类型错误", "A parameter has the wrong type"),
+    "unauthorized": ("未授权访问", "Authentication is required: the credential is missing or not valid"),
+    "D2.unauthorized": ("未授权，Token无效或过期", "Unauthorized: the token is missing, not valid or expired"),
+    "D3.unauthorized": ("Token 无效", "The token is missing or not valid"),
+    "D5.unauthorized": ("未授权", "Unauthorized"),
+    "credential_expired": ("凭证已过期", "The credential has expired"),
+    "D2.credential_expired": ("未授权，Token无效或过期", "Unauthorized: the token has expired"),
+    "D3.credential_expired": ("Token 已过期", "The token has expired"),
+    "forbidden": ("权限不足", "The credential lacks the permission for this"),
+    "D3.forbidden": ("无操作权限", "The credential lacks the permission for this"),
+    "D5.forbidden": ("禁止访问", "Forbidden"),
+    "access_restricted": ("资源访问受限", "Access to this resource is restricted"),
+    "not_found": ("资源不存在", "The resource does not exist"),
+    "conflict": ("资源冲突", "The request conflicts with what is stored"),
+    "D3.conflict": ("数据已存在", "The data exists already"),
+    "precondition_failed": ("资源已被修改,请重新获取后再试", "The resource has changed since it was read"),
+    "payload_too_large": ("请求体过大,最大 {limit} 字节", "The body is too large: {limit} bytes at most"),
+    "unsupported_media_type": ("不支持的内容类型,请使用 {expected}", "Unsupported content type: use {expected}"),
+    "unprocessable": ("业务规则校验失败", "A business rule does not allow this"),
+    "D5.unprocessable": ("验证失败", "Validation failed"),
+    "rate_limited": ("请求频率超限", "Too many requests"),
+    "D3.rate_limited": ("请求过于频繁,请稍后重试", "Too many requests: try again later"),
+    "D5.rate_limited": ("请求过于频繁", "Too many requests"),
+    "internal_error": ("服务器内部错误", "Internal server error"),
+    "unavailable": ("服务不可用,请稍后重试", "The service is unavailable: try again later"),
+    "D5.unavailable": ("服务不可用", "The service is unavailable"),
+    "success": ("success", "success"),
+    # Errors of one kind of request.
+    "idempotency_in_progress": (
+        "相同 Idempotency-Key 的请求正在处理",
+        "A request with this Idempotency-Key is being processed",
+    ),
+    "idempotency_mismatch": (
+        "该 Idempotency-Key 已用于不同的请求",
+        "This Idempotency-Key was used with another request",
+    ),
+    "quota_exceeded": ("数量已达上限 {limit}", "The limit of {limit} is reached"),
+    "nothing_to_retry": ("没有可重试的失败记录", "There is no failed delivery to retry"),
+    "webhook_inactive": ("Webhook 未启用", "The webhook is not active"),
+    # What is wrong with a field.
+    "missing": ("不能为空", "is required"),
+    "unknown_field": ("未知字段", "is not a known field"),
+    "malformed": ("格式不正确", "is malformed"),
+    "json_invalid": ("不是有效的 JSON", "is not valid JSON"),
+    "must_be_string": ("必须是字符串", "must be a string"),
+    "must_be_integer": ("必须是整数", "must be an integer"),
+    "must_be_number": ("必须是数字", "must be a number"),
+    "must_be_boolean": ("必须是布尔值", "must be true or false"),
+    "must_be_list": ("必须是数组", "must be a list"),
+    "must_be_object": ("必须是对象", "must be an object"),
+    "must_be_time": ("必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+    "time_without_zone": ("必须带时区的 ISO 8601 时间", "must be an ISO 8601 time with a zone"),
+    "too_short": ("长度不能少于 {min_length}", "must have a length of at least {min_length}"),
+    "too_long": ("长度不能超过 {max_length}", "must have a length of at most {max_length}"),
+    "too_small": ("不能小于 {ge}", "must be at least {ge}"),
+    "too_large": ("不能大于 {le}", "must be at most {le}"),
+    "not_one_of": ("必须是以下之一: {expected}", "must be one of: {expected}"),
+    "in_the_past": ("必须晚于当前时间", "must be in the future"),
+    "duplicate": ("不能重复", "must not repeat"),
+    "unknown_event": ("未知事件: {name}", "has an unknown event: {name}"),
+    "unknown_permission": ("未知权限: {name}", "has an unknown permission: {name}"),
+    "unknown_name": ("未知字段: {name}", "has an unknown field: {name}"),
+    "unknown_operator": ("未知操作符: {name}", "has an unknown operator: {name}"),
+    "unsupported_operator": ("不支持操作符: {name}", "does not take the operator {name}"),
+    "bad_url": ("必须是 http 或 https 网址", "must be an http or https URL"),
+    "refused_address": ("不允许指向内部地址", "must not lead to an internal address"),
+    "reserved_header": ("不能覆盖保留的请求头: {name}", "must not override the reserved header {name}"),
+    "nothing_to_change": ("没有可更新的字段", "has nothing to change"),
+    "use_cursor": ("匹配超过 {limit} 行,请改用 cursor 分页", "matches more than {limit} rows: use cursor paging"),
+    "not_combined": ("不能与 {other} 同时使用", "cannot be combined with {other}"),
+    "unknown_log": ("不存在", "does not exist"),
+    "not_failed": ("不是失败的记录", "is not a failed delivery"),
+    "too_many_bytes": ("不能超过 {limit} 字节", "must have at most {limit} bytes"),
+}
+
+LABELS: dict[str, str] = {
+    "email": "邮箱",
+    "phone": "手机号",
+    "name": "名称",
+    "description": "描述",
+    "permissions": "权限",
+    "expires_at": "过期时间",
+    "url": "网址",
+    "events": "事件",
+    "secret": "密钥",
+    "headers": "请求头",
+    "body": "请求体",
+    "page": "页码",
+    "limit": "每页数量",
+    "pageSize": "每页数量",
+    "cursor": "游标",
+    "password": "密码",
+    "status": "状态",
+}
+
+SOLUTIONS: dict[str, tuple[str, str]] = {
+    "INVALID_REQUEST": ("请检查请求参数", "Check the request's parameters"),
+    "UNAUTHORIZED": ("请提供有效的 API Token 或重新登录", "Send a valid API token or sign in again"),
+    "FORBIDDEN": ("请使用具有相应权限的凭证", "Use a credential that has the permission"),
+    "NOT_FOUND": ("请检查资源 ID 是否正确", "Check the id"),
+    "CONFLICT": ("请刷新数据后重试", "Read the data again and retry"),
+    "PRECONDITION_FAILED": ("请重新获取数据后再试", "Read the data again and retry"),
+    "PAYLOAD_TOO_LARGE": ("请减小请求体", "Send a smaller body"),
+    "UNSUPPORTED_MEDIA_TYPE": ("请设置 Content-Type 为 application/json", "Set Content-Type to application/json"),
+    "UNPROCESSABLE": ("请检查业务规则", "Check the rule that the message names"),
+    "RATE_LIMITED": ("请稍后重试", "Wait and retry"),
+    "UNAVAILABLE": ("请稍后重试", "Wait and retry"),
+    "INTERNAL_ERROR": (
+        "请稍后重试,如仍失败请提供请求 ID 联系支持",
+        "Retry later; if it persists, report the request id",
+    ),
+}

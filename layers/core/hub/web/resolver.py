@@ -1,0 +1,219 @@
+"""Routes of an endpoint group, and what every request goes through: who, how often, what is asked, the answer.
+
+API Gateway matches the route and says which in `routeKey`, so resolving is one look-up. A route's function is
+declared by its signature: `body` and `query` name the pydantic models of the request, the other parameters are the
+path's, and the return annotation is the shape of the answer:
+
+    @api.post("/v1/webhooks", permission="write", status=201)
+    def create_webhook(request: Request, body: NewWebhook) -> WebhookWithSecret: ...
+
+Every route needs a credential unless it says `public=True`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hub import auth
+from hub.auth import Bucket, RateLimit, RateLimited
+from hub.errors import Forbidden, HubError, NotFound, Unavailable
+from hub.store.paging import CursorPage, OffsetPage
+from hub.telemetry import logger, metrics
+from hub.web import idempotency
+from hub.web.request import Raw, Request
+from hub.web.styles import Style
+from hub.web.validation import parse_body, parse_parameters
+
+Permission = Literal["read", "write", "admin"]
+RouteFunction = Callable[..., Any]
+
+MAX_ID_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: what API Gateway calls it, what it needs, what serves it."""
+
+    method: str
+    path: str
+    function: RouteFunction
+    permission: Permission
+    status: int
+    public: bool
+    bucket: Bucket | None
+
+    @property
+    def key(self) -> str:
+        """API Gateway's route key."""
+        return f"{self.method} {self.path}"
+
+
+class Api:
+    """The routes of one Lambda, in one wire style."""
+
+    def __init__(self, group: str, style: Style, *, bucket: Bucket | None = None) -> None:
+        """Take the group's name in permissions (`webhooks:read`), its style, and its rate limit bucket if it has one."""
+        self.group = group
+        self.style = style
+        self.bucket = bucket
+        self.routes: dict[str, Route] = {}
+
+    def get(
+        self, path: str, *, permission: Permission = "read", public: bool = False
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Declare a route that reads."""
+        return self._route("GET", path, permission, public=public)
+
+    def post(
+        self,
+        path: str,
+        *,
+        permission: Permission = "write",
+        status: int = 200,
+        public: bool = False,
+        bucket: Bucket | None = None,
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Declare a route that makes or does something; `bucket` where its limit differs from the group's."""
+        return self._route("POST", path, permission, status=status, public=public, bucket=bucket)
+
+    def put(self, path: str, *, permission: Permission = "write") -> Callable[[RouteFunction], RouteFunction]:
+        """Declare a route that changes or replaces."""
+        return self._route("PUT", path, permission)
+
+    def patch(self, path: str, *, permission: Permission = "write") -> Callable[[RouteFunction], RouteFunction]:
+        """Declare a route that changes."""
+        return self._route("PATCH", path, permission)
+
+    def delete(self, path: str, *, permission: Permission = "write") -> Callable[[RouteFunction], RouteFunction]:
+        """Declare a route that deletes and answers 204."""
+        return self._route("DELETE", path, permission, status=204)
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        permission: Permission,
+        *,
+        status: int = 200,
+        public: bool = False,
+        bucket: Bucket | None = None,
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        def declare(function: RouteFunction) -> RouteFunction:
+            route = Route(method, path, function, permission, status, public, bucket or self.bucket)
+            self.routes[route.key] = route
+            return function
+
+        return declare
+
+    def resolve(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one request of API Gateway's; errors become answers in the group's style here and nowhere else."""
+        started = time.perf_counter()
+        request = Request(event)
+        route = self.routes[event["routeKey"]]
+        try:
+            response = self._answer(route, request)
+        except RateLimited as error:
+            response = self._error(error, request)
+            response["headers"] |= _rate_headers(error.rate)
+        except HubError as error:
+            response = self._error(error, request)
+        except BotoCoreError:
+            logger().exception("an AWS service did not answer")
+            response = self._error(Unavailable(), request)
+        except ClientError:
+            logger().exception("an AWS service refused")
+            response = self._error(HubError(), request)
+        except Exception:  # noqa: BLE001 - the last line: whatever went wrong, the caller gets the group's own 500
+            logger().exception("unexpected error")
+            response = self._error(HubError(), request)
+        self._record(route, request, response["statusCode"], started)
+        return response
+
+    def _answer(self, route: Route, request: Request) -> dict[str, Any]:
+        if route.public:
+            return self._serve(route, request)
+        request.credential = auth.authenticate(request.token(), route.bucket)
+        try:
+            if not request.credential.allows(self.group, route.permission):
+                raise Forbidden
+            if route.method == "POST":
+                response = idempotency.once(request, route.key, lambda: self._serve(route, request))
+            else:
+                response = self._serve(route, request)
+        except HubError as error:
+            response = self._error(error, request)
+        response["headers"] |= _rate_headers(request.credential.rate)
+        return response
+
+    def _serve(self, route: Route, request: Request) -> dict[str, Any]:
+        arguments: dict[str, Any] = dict(request.path_parameters)
+        if any(not 1 <= len(value) <= MAX_ID_LENGTH for value in arguments.values()):
+            raise NotFound
+        annotations = route.function.__annotations__
+        if "query" in annotations:
+            arguments["query"] = parse_parameters(annotations["query"], request.parameters)
+        if "body" in annotations:
+            arguments["body"] = parse_body(annotations["body"], request.json_body())
+        return self._success(route, request, route.function(request, **arguments))
+
+    def _success(self, route: Route, request: Request, result: Any) -> dict[str, Any]:
+        if isinstance(result, Raw):
+            headers = _headers(request) | {"Content-Type": result.content_type} | dict(result.headers or {})
+            return {"statusCode": route.status, "headers": headers, "body": result.body}
+        if route.status == 204:
+            return {"statusCode": 204, "headers": _headers(request)}
+        body = self.style.page(result) if isinstance(result, OffsetPage | CursorPage) else self.style.ok(result)
+        return _json(route.status, body, request)
+
+    def _error(self, error: HubError, request: Request) -> dict[str, Any]:
+        response = _json(error.status, self.style.error(error, request.language, request.request_id), request)
+        if error.status == 401:
+            response["headers"]["WWW-Authenticate"] = "Bearer"
+        if error.retry_after is not None:
+            response["headers"]["Retry-After"] = str(error.retry_after)
+        return response
+
+    def _record(self, route: Route, request: Request, status: int, started: float) -> None:
+        """Write the request's one line: what the log search reads and the metrics are made of."""
+        line = metrics()
+        line.add_metric("Latency", MetricUnit.Milliseconds, round((time.perf_counter() - started) * 1000, 3))
+        line.add_metric("ServerErrors", MetricUnit.Count, int(status >= 500))
+        line.add_metadata("route", route.key)
+        line.add_metadata("status", status)
+        line.add_metadata("request_id", request.request_id)
+        if request.credential:
+            line.add_metadata("tenant", request.credential.tenant)
+            line.add_metadata("credential", request.credential.id)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {
+        "X-Request-ID": request.request_id,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _json(status: int, body: Any, request: Request) -> dict[str, Any]:
+    headers = _headers(request) | {
+        "Content-Type": "application/json; charset=utf-8",
+        "Content-Language": request.language,
+    }
+    return {
+        "statusCode": status,
+        "headers": headers,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def _rate_headers(rate: RateLimit) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(rate.limit),
+        "X-RateLimit-Remaining": str(rate.remaining),
+        "X-RateLimit-Reset": str(rate.reset),
+    }

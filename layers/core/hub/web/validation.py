@@ -1,0 +1,134 @@
+"""Request bodies and queries checked by pydantic, its complaints told in Hub's words."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from hub import times
+from hub.errors import FieldError, InvalidRequest
+
+
+class Body(BaseModel):
+    """A JSON body: exact types, unknown fields refused."""
+
+    # Schemas are built when a model is first used, so that a cold start pays only for the route it serves.
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+
+class Parameters(BaseModel):
+    """A query string: values are read from text, unknown parameters refused."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class PageParameters(Parameters):
+    """A list in pages: by number from 1, or by `cursor` (empty for the first page)."""
+
+    page: Annotated[int, Field(ge=1)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(max_length=1024)] | None = None
+
+
+def _future(value: datetime) -> datetime:
+    if value <= datetime.now(UTC):
+        raise refused("in_the_past")
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise refused("missing")
+    return value
+
+
+FutureTime = Annotated[AwareDatetime, AfterValidator(_future)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
+Description = Annotated[str, Field(max_length=1000)]
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def refused(reason: str, **values: Any) -> PydanticCustomError:
+    """The error of a validator of ours: `reason` is a key of `hub.web.localisation`."""
+    return PydanticCustomError("hub", "{reason}", {"reason": reason, "values": values})
+
+
+def parse_body(model: type[M], body: bytes) -> M:
+    """Read a JSON body. Raises `InvalidRequest`."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def parse_parameters(model: type[M], parameters: Mapping[str, str]) -> M:
+    """Read a query string. Raises `InvalidRequest`."""
+    try:
+        return model.model_validate(parameters)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """Hub's error for pydantic's."""
+    return InvalidRequest([_field_error(details) for details in error.errors(include_url=False, include_input=False)])
+
+
+def seconds(value: datetime | None) -> int | None:
+    """A time of a request as epoch seconds."""
+    return None if value is None else int(value.timestamp())
+
+
+def iso(value: int | None) -> str | None:
+    """Epoch seconds as an answer shows them."""
+    return None if value is None else times.iso(value)
+
+
+def _field_error(details: ErrorDetails) -> FieldError:
+    kind = details["type"]
+    context = details.get("ctx", {})
+    # A union's own name and a dictionary's key marker stand in pydantic's location; people know neither.
+    place = ".".join(str(part) for part in details["loc"] if part != "[key]") or "body"
+    if kind == "hub":
+        return FieldError(place, context["reason"], context["values"])
+    if kind in _WRONG_TYPES:
+        return FieldError(place, _WRONG_TYPES[kind], wrong_type=True)
+    return FieldError(place, _REASONS.get(kind, "malformed"), dict(context))
+
+
+_WRONG_TYPES = {
+    "string_type": "must_be_string",
+    "int_type": "must_be_integer",
+    "int_parsing": "must_be_integer",
+    "int_from_float": "must_be_integer",
+    "float_type": "must_be_number",
+    "float_parsing": "must_be_number",
+    "bool_type": "must_be_boolean",
+    "bool_parsing": "must_be_boolean",
+    "list_type": "must_be_list",
+    "dict_type": "must_be_object",
+    "model_type": "must_be_object",
+    "model_attributes_type": "must_be_object",
+    "datetime_type": "must_be_time",
+}
+
+_REASONS = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "json_invalid": "json_invalid",
+    "datetime_parsing": "must_be_time",
+    "datetime_from_date_parsing": "must_be_time",
+    "datetime_object_invalid": "must_be_time",
+    "timezone_aware": "time_without_zone",
+    "string_too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_short": "too_short",
+    "too_long": "too_long",
+    "greater_than_equal": "too_small",
+    "less_than_equal": "too_large",
+    "literal_error": "not_one_of",
+    "enum": "not_one_of",
+}
