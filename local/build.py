@@ -5,9 +5,9 @@ Lambda's file system is read-only and SAM packages carry no `.pyc`, so without t
 which is where `sam deploy` and `sam local invoke` look.
 """
 
+import _imp
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -40,6 +40,11 @@ class Target:
     def cache_tag(self) -> str:
         """What stands in a `.pyc`'s name: `cpython-313` for `python3.13`."""
         return "cpython-" + self.python.removeprefix("python").replace(".", "")
+
+    @property
+    def layer_architecture(self) -> str:
+        """The layers' `HUB_ARCH`: this machine's own packages, whatever its system, or Linux's for Lambda."""
+        return "host" if self.name == "local" else self.architecture
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -79,7 +84,7 @@ def build(root: Path, target: Target) -> Build:
         record.unlink(missing_ok=True)
         interpreter = _interpreter(target)
         _sam_build(root, directory, place / "cache" / target.name, target, interpreter)
-        _compile(directory, interpreter)
+        _compile(directory, uncompiled(directory, target.cache_tag), interpreter)
         problems = uncompiled(directory, target.cache_tag)
         if problems:
             raise StackError(f"The build ships {len(problems)} modules without their bytecode, first {problems[0]}")
@@ -113,8 +118,9 @@ def _is_compiled(module: Path, bytecode: Path) -> bool:
     if not bytecode.is_file():
         return False
     header = bytecode.read_bytes()[:_PYC_HEADER]
-    flags, source_hash = int.from_bytes(header[4:8], "little"), header[8:16]
-    return flags == _UNCHECKED_HASH and source_hash == importlib.util.source_hash(module.read_bytes())
+    magic, flags = int.from_bytes(header[:4], "little"), int.from_bytes(header[4:8], "little")
+    # importlib.util.source_hash knows this interpreter's magic number only; the target's may differ.
+    return flags == _UNCHECKED_HASH and header[8:16] == _imp.source_hash(magic, module.read_bytes())
 
 
 def _sam_build(root: Path, directory: Path, cache: Path, target: Target, interpreter: Path) -> None:
@@ -145,19 +151,12 @@ def _sam_build(root: Path, directory: Path, cache: Path, target: Target, interpr
         raise StackError(f"The build failed: {reason(run.stdout + run.stderr)} (all of it: {log.relative_to(root)})")
 
 
-def _compile(directory: Path, interpreter: Path) -> None:
-    """Compile what has no bytecode yet, with the runtime's own interpreter."""
-    command: list[str | Path] = [
-        interpreter,
-        "-m",
-        "compileall",
-        "-q",
-        "-j",
-        "0",
-        "--invalidation-mode",
-        "unchecked-hash",
-    ]
-    run = subprocess.run([*command, directory], capture_output=True, text=True, check=False, timeout=300)
+def _compile(directory: Path, modules: list[str], interpreter: Path) -> None:
+    """Compile `modules` with the runtime's own interpreter; their paths inside are Lambda's, not this machine's."""
+    command: list[str | Path] = [interpreter, "-m", "compileall", "-q", "-f", "-i", "-"]
+    command += ["--invalidation-mode", "unchecked-hash", "-s", directory, "-p", "/var/task"]
+    names = "".join(f"{directory / module}\n" for module in modules)
+    run = subprocess.run(command, input=names, capture_output=True, text=True, check=False, timeout=300)
     if run.returncode:
         raise StackError(f"The build failed: {reason(run.stdout + run.stderr)}")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from botocore.exceptions import ClientError
 
 from local import environment, gateway
@@ -62,7 +63,7 @@ def deploy(stack: Stack, aws: Aws, build: Build, target: Target) -> None:
 
 
 def complete(stack: Stack, aws: Aws, build: Build) -> None:
-    """Set what the emulator's CloudFormation leaves out: routes and CORS, TTL, reserved concurrency."""
+    """Set what the emulator's CloudFormation leaves out: routes, CORS, TTL, reserved concurrency, YAML definitions."""
     template = _processed_template(aws)
     ids = physical_ids(aws)
     addresses: dict[str, Any] = {"http": None, "websockets": {}}
@@ -76,6 +77,8 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
             else:
                 gateway.apply(aws.apis, ids[name], resource, ids)
                 addresses["http"] = f"/_aws/execute-api/{ids[name]}/$default"
+        elif kind == "AWS::StepFunctions::StateMachine":
+            _write_definition_as_json(aws, ids[name])
         elif kind == "AWS::DynamoDB::Table":
             _set_ttl(aws, ids[name], properties)
         elif kind == "AWS::Lambda::Function" and isinstance(properties.get("ReservedConcurrentExecutions"), int):
@@ -175,6 +178,14 @@ def _set_ttl(aws: Aws, table: str, properties: Mapping[str, Any]) -> None:
             TableName=table,
             TimeToLiveSpecification={"Enabled": True, "AttributeName": wanted["AttributeName"]},
         )
+
+
+def _write_definition_as_json(aws: Aws, machine: str) -> None:
+    """CloudFormation takes a state machine in YAML too; the emulator keeps the text as it is and cannot run it."""
+    definition = aws.state_machines.describe_state_machine(stateMachineArn=machine)["definition"]
+    if not definition.lstrip().startswith("{"):
+        as_json = json.dumps(yaml.safe_load(definition))
+        aws.state_machines.update_state_machine(stateMachineArn=machine, definition=as_json)
 
 
 def _write_function_environments(stack: Stack, aws: Aws, ids: Mapping[str, str]) -> None:

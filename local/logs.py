@@ -38,12 +38,9 @@ _DULL = frozenset(
 
 def readable(raw: str) -> str | None:
     """One line as written by `local.emulator`, as a person wants it; None when it is nothing to a person."""
-    if not raw.startswith("{"):
+    if not raw.startswith('{"kind": '):
         return _from_emulator(raw)
-    try:
-        record = json.loads(raw)
-    except ValueError:
-        return raw
+    record = json.loads(raw)
     return _FORMATS[record["kind"]](record)
 
 

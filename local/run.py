@@ -27,8 +27,8 @@ _READY = b"ready"
 def run(stack: Stack, ready: int | None = None) -> None:
     """Bring the stack up and serve until Ctrl-C or SIGTERM; `ready` is a file descriptor to report to when it is up."""
     stack.state_dir.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, _interrupt)
     with _lock(stack):
+        signal.signal(signal.SIGTERM, _interrupt)
         _check_ports(stack)
         try:
             _serve(stack, ready)

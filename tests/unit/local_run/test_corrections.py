@@ -1,0 +1,143 @@
+"""The corrections hold on the pinned MiniStack. They change modules, so each test works in a process of its own."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from local.corrections import MINISTACK_VERSION
+
+ROOT = Path(__file__).parents[3]
+HANDLER = """
+import sys
+class Conflict(Exception): pass
+def handler(event, context):
+    for line in event.get("say", []):
+        print(line)
+    if event.get("fail"):
+        raise Conflict("twice")
+    return event
+"""
+PREPARE = f"""
+import io, json, time, zipfile
+from local import corrections
+lines = []
+corrections.apply(lines.append)
+from ministack.core import lambda_runtime
+from ministack.services import dynamodb, lambda_svc
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as package:
+    package.writestr("app.py", {HANDLER!r})
+config = dict(FunctionName="f", Runtime="python3.11", Handler="app.handler", Timeout=10,
+              FunctionArn="arn:aws:lambda:us-east-1:000000000000:function:f")
+function = dict(config=config, code_zip=archive.getvalue())
+"""
+
+
+def python(code: str) -> Any:
+    """Run `code` after the corrections; answers what it leaves in `answer`."""
+    run = subprocess.run(
+        [sys.executable, "-c", PREPARE + code + "\nprint(json.dumps(answer))"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_the_pinned_version_is_installed_and_locked() -> None:
+    assert version("ministack") == MINISTACK_VERSION
+    assert f"ministack=={MINISTACK_VERSION}" in (ROOT / "requirements" / "dev.in").read_text()
+
+
+def test_a_silent_invocation_does_not_wait_for_log_lines() -> None:
+    took = python(
+        """
+lambda_svc._execute_function_warm(function, {}, "r0")
+took = []
+for number in range(20):
+    started = time.perf_counter()
+    lambda_svc._execute_function_warm(function, {}, f"r{number}")
+    took.append(time.perf_counter() - started)
+answer = sorted(took)[10]
+lambda_runtime.reset()
+"""
+    )
+    assert took < 0.03
+
+
+def test_every_log_line_belongs_to_its_own_invocation() -> None:
+    first, second, shown = python(
+        """
+first = lambda_svc._execute_function_warm(function, {"say": ["one", "zwei", "三"]}, "r1")["log"]
+second = lambda_svc._execute_function_warm(function, {"say": ["four"]}, "r2")["log"]
+answer = [first, second, [line["line"] for line in lines if line["kind"] == "function"]]
+lambda_runtime.reset()
+"""
+    )
+    assert first == "one\nzwei\n三"
+    assert second == "four"
+    assert shown == ["one", "zwei", "三", "four"]
+
+
+def test_an_exception_keeps_its_class_name_and_is_shown_with_its_traceback() -> None:
+    result, shown = python(
+        """
+result = lambda_svc._execute_function_warm(function, {"fail": True}, "r1")
+answer = [result, [line for line in lines if line["kind"] == "failure"]]
+lambda_runtime.reset()
+"""
+    )
+    assert result["error"] is True
+    assert result["body"] == {"errorMessage": "twice", "errorType": "Conflict"}
+    assert shown[0]["function"] == "f"
+    assert shown[0]["line"].endswith("Conflict: twice")
+
+
+def test_a_failure_is_answered_without_the_exception() -> None:
+    response, _ = python(
+        'failed = {"error": True, "body": {"errorMessage": "x"}}\n'
+        "answer = lambda_svc.lambda_execute_result_to_api_proxy_response(failed)"
+    )
+    assert response["statusCode"] == 500
+    assert response["body"] == '{"message":"Internal Server Error"}'
+
+
+def test_unread_stream_records_survive_a_restart_and_read_ones_do_not_come_back() -> None:
+    before, after = python(
+        """
+key = ("000000000000", "us-east-1")
+arn = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026"
+lambda_svc._esms.set_scoped(*key, "m", {"UUID": "m", "EventSourceArn": arn})
+lambda_svc._dynamodb_stream_positions.set_scoped(*key, "m", 3)
+dynamodb._stream_records.set_scoped(*key, "t", [{"n": n} for n in range(5)])
+dynamodb._stream_records.set_scoped(*key, "unread-by-anyone", [{"n": 0}])
+state = json.loads(json.dumps(dynamodb.get_state()["local_stream_records"]))
+before = dynamodb.stream_records_since("t", 3, 10, account_id=key[0], region=key[1])
+dynamodb.reset()
+dynamodb.load_persisted_state({"local_stream_records": state})
+read = lambda table, position: dynamodb.stream_records_since(table, position, 10, account_id=key[0], region=key[1])
+end = dynamodb.stream_end_position("unread-by-anyone", account_id=key[0], region=key[1])
+answer = [before, [read("t", 3), read("t", 0), end]]
+"""
+    )
+    assert before == [{"n": 3}, {"n": 4}]
+    assert after == [[{"n": 3}, {"n": 4}], [{"n": 3}, {"n": 4}], 1]
+
+
+def test_polling_stops_before_the_state_is_written() -> None:
+    mappings, busy = python(
+        """
+lambda_svc._esms.set_scoped("000000000000", "us-east-1", "m", {"UUID": "m"})
+assert list(lambda_svc._iter_all_esms())
+corrections.stop_polling()
+answer = [list(lambda_svc._iter_all_esms()), corrections.busy()]
+"""
+    )
+    assert mappings == []
+    assert busy is False
