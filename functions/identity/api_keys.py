@@ -8,6 +8,7 @@ from functions.identity.models import (
     ApiKeyChange,
     ApiKeyWithSecret,
     NewApiKey,
+    RotatedApiKey,
     Rotation,
     Usage,
     UsageParameters,
@@ -59,7 +60,7 @@ def get_api_key_usage(request: Request, api_key_id: str, query: UsageParameters)
 
 
 @api.post("/v1/api-keys/{api_key_id}/rotate", permission="admin")
-def rotate_api_key(request: Request, api_key_id: str, body: Rotation) -> ApiKeyWithSecret:
+def rotate_api_key(request: Request, api_key_id: str, body: Rotation) -> RotatedApiKey:
     """Give an API key a new secret; the old one stays good for a while."""
     return service.rotate(request.caller.tenant, api_key_id, body.overlap_seconds)
 

@@ -1,6 +1,6 @@
 """Shapes of API keys on the wire (document 1 section 1)."""
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, Field
 
@@ -87,7 +87,12 @@ class ApiKeyWithSecret(ApiKey):
     """A new API key; `key` is never shown again."""
 
     key: str
-    previous_expires_at: NotRequired[str | None]
+
+
+class RotatedApiKey(ApiKeyWithSecret):
+    """A key with a new secret; the one before is good until `previous_expires_at`."""
+
+    previous_expires_at: str
 
 
 class UsagePoint(TypedDict):

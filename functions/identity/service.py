@@ -4,7 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from functions.identity import store
-from functions.identity.models import ApiKey, ApiKeyChange, ApiKeyWithSecret, NewApiKey, Usage, UsagePoint
+from functions.identity.models import (
+    ApiKey,
+    ApiKeyChange,
+    ApiKeyWithSecret,
+    NewApiKey,
+    RotatedApiKey,
+    Usage,
+    UsagePoint,
+)
 from functions.identity.store import StoredKey
 from hub import auth, events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest
@@ -34,7 +42,7 @@ def create(caller: Caller, wanted: NewApiKey) -> ApiKeyWithSecret:
         counters=[],
     )
     store.add(caller, key, events.event("api_key.created", caller, _told(key)))
-    return ApiKeyWithSecret(**shown(key), key=secret)
+    return {**shown(key), "key": secret}
 
 
 def listed(tenant: str, query: PageParameters) -> Page[ApiKey]:
@@ -72,7 +80,7 @@ def delete(caller: Caller, key_id: str) -> None:
     store.remove(caller.tenant, key, events.event("api_key.deleted", caller, _told(key)))
 
 
-def rotate(tenant: str, key_id: str, overlap_seconds: int) -> ApiKeyWithSecret:
+def rotate(tenant: str, key_id: str, overlap_seconds: int) -> RotatedApiKey:
     """Give a key a new secret; the old one stays good for the overlap, and never beyond the key's own expiry.
 
     Raises `Conflict` when the key was rotated or deleted meanwhile, or is used up by its expiry.
@@ -87,7 +95,7 @@ def rotate(tenant: str, key_id: str, overlap_seconds: int) -> ApiKeyWithSecret:
     except table.ConditionFailed:
         raise Conflict from None
     rotated = shown(replace(key, prefix=secret[:PREFIX_LENGTH]))
-    return ApiKeyWithSecret(**rotated, key=secret, previous_expires_at=iso(ends))
+    return {**rotated, "key": secret, "previous_expires_at": times.iso(ends)}
 
 
 def usage(tenant: str, key_id: str, period: str) -> Usage:

@@ -86,7 +86,7 @@ def _batches(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
 
 
 def _publish(batch: list[_Entry]) -> list[str]:
-    """Put a batch on the bus; answers with what it refuses for good. Raises `Unavailable` when it does not take the rest."""
+    """Put a batch on the bus; answers with what it refuses for good. Raises `Unavailable` for what it postpones."""
     refused: list[str] = []
     for _ in range(TRIES):
         answer = aws.events().put_events(Entries=[_bus_entry(entry) for entry in batch])

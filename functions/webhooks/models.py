@@ -139,7 +139,7 @@ class WebhookWithSecret(Webhook):
 
 
 class Attempt(TypedDict):
-    """One try of a delivery; without an answer `error` is `address_refused`, `not_resolved`, `timed_out`, `unreachable`."""
+    """One try. Without an answer `error` is `address_refused`, `not_resolved`, `timed_out` or `unreachable`."""
 
     attempted_at: str
     response_code: int | None

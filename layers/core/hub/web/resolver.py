@@ -57,7 +57,7 @@ class Api:
     """The routes of one Lambda, in one wire style."""
 
     def __init__(self, group: str, style: Style, *, bucket: Bucket | None = None) -> None:
-        """Take the group's name in permissions (`webhooks:read`), its style, and its rate limit bucket if it has one."""
+        """Take the group's name in permissions (`webhooks:read`), its style, its rate limit bucket if it has one."""
         self.group = group
         self.style = style
         self.bucket = bucket
