@@ -24,6 +24,7 @@ from local import environment
 from local.stack import StackError
 
 _SOURCES = ("template.yaml", "functions", "layers", "local/build.py")
+_OLDEST, _NEWEST = (3, 11), (3, 13)
 _PYC_HEADER = 16
 _UNCHECKED_HASH = 0b01
 
@@ -57,6 +58,9 @@ AWS = Target("build", "python3.13", "arm64")
 
 def this_machine() -> Target:
     """The interpreter and processor at hand."""
+    if not _OLDEST <= sys.version_info[:2] <= _NEWEST:
+        at_hand = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise StackError(f"The embedded run needs Python 3.11, 3.12 or 3.13, as Lambda has it; this is {at_hand}")
     arm = platform.machine().lower() in {"arm64", "aarch64"}
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return Target("local", runtime, "arm64" if arm else "x86_64")

@@ -231,28 +231,27 @@ def _next_steps(stack: Stack, description: dict[str, str]) -> str:
     base, key = description["base_url"], description["api_key"]
     header = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
     create_key = '{"name": "%s", "permissions": ["read", "write"]}'
-    webhook = '{"name": "My receiver", "url": "http://127.0.0.1:8080/hook", "events": ["api_key.created"]}'
+    webhook = '{"url": "http://127.0.0.1:8080/hook", "events": ["api_key.created"]}'
     return f"""
   API             {base}  (and http://localhost:{stack.also_port}), described at {base}/docs
   Administrator   {description["admin_email"]}  {description["admin_password"]}
   API key         {key}
-  Everything      {stack.description_file}
+  All of this     {stack.description_file}
   Full logs       {stack.emulator_log}
 
-Try next, in another terminal:
+Try next, in another terminal. Make a key:
 
-  # make a key
-  curl -sS {base}/v1/api-keys {header} -d '{create_key % "First"}'
+curl -sS {base}/v1/api-keys {header} -d '{create_key % "First"}'
 
-  # start a receiver (keep it running)
-  .venv/bin/python -m local receiver
+Have a webhook receiver told of new keys; start one in a terminal of its own, add it, and make another key:
 
-  # have it told of new keys, and make one
-  curl -sS {base}/v1/webhooks {header} -d '{webhook}'
-  curl -sS {base}/v1/api-keys {header} -d '{create_key % "Second"}'
+.venv/bin/python -m local receiver
 
-  # what happened stands in this terminal, and in
-  tail -f {stack.emulator_log}
+curl -sS {base}/v1/webhooks {header} -d '{webhook}'
+
+curl -sS {base}/v1/api-keys {header} -d '{create_key % "Second"}'
+
+What the functions write appears here.
 """
 
 
