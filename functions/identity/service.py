@@ -18,7 +18,7 @@ from hub import auth, events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest
 from hub.events import Caller
 from hub.store import table
-from hub.store.paging import CursorPage, OffsetPage, Page
+from hub.store.paging import Page
 from hub.web.validation import PageParameters, iso, seconds
 
 PREFIX_LENGTH = 12
@@ -47,11 +47,8 @@ def create(caller: Caller, wanted: NewApiKey) -> ApiKeyWithSecret:
 
 def listed(tenant: str, query: PageParameters) -> Page[ApiKey]:
     """List keys, the newest first."""
-    if query.cursor is not None:
-        found = store.page_after(tenant, query.cursor, query.limit)
-        return CursorPage([shown(key) for key in found.items], found.size, found.next)
-    numbered = store.page(tenant, query.page, query.limit)
-    return OffsetPage([shown(key) for key in numbered.items], numbered.page, numbered.size, numbered.total)
+    found = store.page(tenant, query.page, query.limit, query.cursor)
+    return found.holding(shown(key) for key in found.items)
 
 
 def get(tenant: str, key_id: str) -> ApiKey:

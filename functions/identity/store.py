@@ -62,16 +62,10 @@ def get(tenant: str, key_id: str) -> StoredKey:
     return next(_with_counters([item]))
 
 
-def page(tenant: str, number: int, size: int) -> paging.OffsetPage[StoredKey]:
-    """Read one numbered page of keys, the newest first."""
-    found = paging.by_number(_all(tenant), number, size)
-    return paging.OffsetPage(list(_with_counters(found.items)), found.page, found.size, found.total)
-
-
-def page_after(tenant: str, cursor: str, size: int) -> paging.CursorPage[StoredKey]:
-    """Read the page of keys after a cursor, the newest first."""
-    found = paging.by_cursor(_all(tenant), size, cursor)
-    return paging.CursorPage(list(_with_counters(found.items)), found.size, found.next)
+def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page[StoredKey]:
+    """Read a page of keys, the newest first."""
+    found = paging.read(table.Query(table.entities(), keys.partition(tenant, KIND)), number, size, cursor)
+    return found.holding(_with_counters(found.items))
 
 
 def change(tenant: str, key: StoredKey) -> None:
@@ -160,10 +154,6 @@ def hours_between(first: datetime, last: datetime) -> Iterator[str]:
     while hour <= last:
         yield auth.hour_of(int(hour.timestamp()))
         hour += timedelta(hours=1)
-
-
-def _all(tenant: str) -> table.Query:
-    return table.Query(table.entities(), keys.partition(tenant, KIND))
 
 
 def _expiry(expires_at: int | None) -> str:

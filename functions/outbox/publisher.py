@@ -15,6 +15,9 @@ MAX_ENTRIES = 10
 MAX_CALL_BYTES = 262_144
 TRIES = 3
 
+_PASSING = frozenset({"ThrottlingException", "InternalFailure", "InternalException"})
+"""What the bus says of an entry that it may take later."""
+
 
 @dataclass(frozen=True)
 class PublisherSettings:
@@ -27,6 +30,7 @@ class PublisherSettings:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     event: Mapping[str, Any]
+    area: str
     detail: str
 
 
@@ -63,12 +67,11 @@ def _new_events(images: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _entry(event: Mapping[str, Any]) -> _Entry:
-    events.AREAS[event["type"]]
     detail = {name: event[name] for name in ("id", "type", "timestamp", "tenant", "requestId", "data")}
     text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MAX_CALL_BYTES - 1024:
         raise ValueError("the event is too large for the bus")
-    return _Entry(event, text)
+    return _Entry(event, events.AREAS[event["type"]], text)
 
 
 def _batches(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
@@ -102,13 +105,10 @@ def _publish(batch: list[_Entry]) -> list[str]:
     raise Unavailable
 
 
-_PASSING = frozenset({"ThrottlingException", "InternalFailure", "InternalException"})
-
-
 def _bus_entry(entry: _Entry) -> Any:
     return {
         "EventBusName": _settings().event_bus_name,
-        "Source": f"hub.{events.AREAS[entry.event['type']]}",
+        "Source": f"hub.{entry.area}",
         "DetailType": entry.event["type"],
         "Detail": entry.detail,
     }

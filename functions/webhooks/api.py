@@ -9,9 +9,9 @@ from functions.webhooks.models import (
     NewWebhook,
     Retried,
     RetryRequest,
-    TestResult,
     Webhook,
     WebhookChange,
+    WebhookTestResult,
     WebhookWithSecret,
 )
 from hub.store.paging import Page
@@ -61,7 +61,7 @@ def delete_webhook(request: Request, webhook_id: str) -> None:
 
 
 @api.post("/v1/webhooks/{webhook_id}/test")
-def test_webhook(request: Request, webhook_id: str) -> TestResult:
+def test_webhook(request: Request, webhook_id: str) -> WebhookTestResult:
     """Send a test event now and tell what came of it."""
     return service.test(request.caller, webhook_id)
 

@@ -56,6 +56,7 @@ def _attempt_all(due: list[tuple[StoredWebhook, StoredDelivery]]) -> None:
     outcomes = list(_pool().map(lambda pair: delivery.attempt(*pair), due))
     first: list[StoredDelivery] = []
     pending: list[tuple[StoredWebhook, StoredDelivery]] = []
+    succeeded = 0
     for (webhook, row), outcome in zip(due, outcomes, strict=True):
         status = delivery.status_after(outcome, row.tries + 1, webhook.retry_policy)
         after = delivery.with_attempt(row, outcome, status)
@@ -65,11 +66,12 @@ def _attempt_all(due: list[tuple[StoredWebhook, StoredDelivery]]) -> None:
             store.record(row, outcome, status)
         if status == "pending":
             pending.append((webhook, after))
+        succeeded += status == "success"
     store.put_deliveries(first)
     for webhook, row in pending:
         delivery.keep_trying(webhook, row)
-    count("WebhookDeliveriesSucceeded", len(due) - len(pending))
-    count("WebhookAttemptsFailed", len(pending))
+    count("WebhookDeliveriesSucceeded", succeeded)
+    count("WebhookAttemptsFailed", len(due) - succeeded)
 
 
 @cache

@@ -168,7 +168,7 @@ class Retried(TypedDict):
     has_more: bool
 
 
-class TestResult(TypedDict):
+class WebhookTestResult(TypedDict):
     """What came of a test; its row in the logs is `log_id`."""
 
     success: bool

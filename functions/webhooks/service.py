@@ -11,16 +11,17 @@ from functions.webhooks.models import (
     LogParameters,
     NewWebhook,
     Retried,
-    TestResult,
     Webhook,
     WebhookChange,
+    WebhookTestResult,
     WebhookWithSecret,
 )
 from functions.webhooks.store import StoredDelivery, StoredWebhook
 from hub import ids, queues, secrets, settings, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
-from hub.store import paging, table
+from hub.store import table
+from hub.store.paging import Page
 from hub.web.validation import PageParameters
 
 MAX_WEBHOOKS = 100
@@ -62,15 +63,10 @@ def create(caller: Caller, wanted: NewWebhook) -> WebhookWithSecret:
     return {**shown(webhook), "secret": secret}
 
 
-def listed(tenant: str, query: PageParameters) -> paging.Page[Webhook]:
+def listed(tenant: str, query: PageParameters) -> Page[Webhook]:
     """List webhooks, the newest first."""
-    if query.cursor is not None:
-        found = store.page_after(tenant, query.cursor, query.limit)
-        return paging.CursorPage([shown(webhook) for webhook in found.items], found.size, found.next)
-    numbered = store.page(tenant, query.page, query.limit)
-    return paging.OffsetPage(
-        [shown(webhook) for webhook in numbered.items], numbered.page, numbered.size, numbered.total
-    )
+    found = store.page(tenant, query.page, query.limit, query.cursor)
+    return found.holding(shown(webhook) for webhook in found.items)
 
 
 def get(tenant: str, webhook_id: str) -> Webhook:
@@ -103,7 +99,7 @@ def delete(tenant: str, webhook_id: str) -> None:
     store.remove(tenant, webhook_id)
 
 
-def test(caller: Caller, webhook_id: str) -> TestResult:
+def test(caller: Caller, webhook_id: str) -> WebhookTestResult:
     """Send a test event now, once, whether the webhook is active or not, and tell what came of it."""
     webhook = store.get(caller.tenant, webhook_id)
     event = {
@@ -125,16 +121,11 @@ def test(caller: Caller, webhook_id: str) -> TestResult:
     }
 
 
-def logs(tenant: str, webhook_id: str, query: LogParameters) -> paging.Page[Delivery]:
+def logs(tenant: str, webhook_id: str, query: LogParameters) -> Page[Delivery]:
     """List the deliveries of a webhook, the newest first."""
     store.get(tenant, webhook_id)
-    rows = store.deliveries(tenant, webhook_id, query.status, query.event)
-    if query.cursor is not None:
-        found = paging.by_cursor(rows, query.limit, query.cursor)
-        return paging.CursorPage([_logged(tenant, webhook_id, item) for item in found.items], found.size, found.next)
-    numbered = paging.by_number(rows, query.page, query.limit)
-    items = [_logged(tenant, webhook_id, item) for item in numbered.items]
-    return paging.OffsetPage(items, numbered.page, numbered.size, numbered.total)
+    found = store.deliveries(tenant, webhook_id, query)
+    return found.holding(delivery.shown(row) for row in found.items)
 
 
 def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
@@ -190,10 +181,6 @@ def _unmasked(before: StoredWebhook, headers: Mapping[str, str]) -> dict[str, st
         return dict(headers)
     kept = before.sent_headers()
     return {name: kept.get(name, value) if value == secrets.MASK else value for name, value in headers.items()}
-
-
-def _logged(tenant: str, webhook_id: str, item: dict[str, Any]) -> Delivery:
-    return delivery.shown(store.delivery(tenant, webhook_id, item))
 
 
 @cache

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.webhooks.models import Status
+from functions.webhooks.models import LogParameters, Status
 from hub import secrets, times
 from hub.errors import NotFound
 from hub.store import keys, paging, table
@@ -121,26 +121,21 @@ def of_tenant(tenant: str) -> list[StoredWebhook]:
     return [_webhook(tenant, item) for item in table.items(_all(tenant))]
 
 
-def page(tenant: str, number: int, size: int) -> paging.OffsetPage[StoredWebhook]:
-    """Read one numbered page of webhooks, the newest first."""
-    found = paging.by_number(_all(tenant), number, size)
-    return paging.OffsetPage([_webhook(tenant, item) for item in found.items], found.page, found.size, found.total)
+def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page[StoredWebhook]:
+    """Read a page of webhooks, the newest first."""
+    found = paging.read(_all(tenant), number, size, cursor)
+    return found.holding(_webhook(tenant, item) for item in found.items)
 
 
-def page_after(tenant: str, cursor: str, size: int) -> paging.CursorPage[StoredWebhook]:
-    """Read the page of webhooks after a cursor, the newest first."""
-    found = paging.by_cursor(_all(tenant), size, cursor)
-    return paging.CursorPage([_webhook(tenant, item) for item in found.items], found.size, found.next)
-
-
-def deliveries(tenant: str, webhook_id: str, status: str | None, event: str | None) -> table.Query:
-    """The deliveries of a webhook, the newest first, of a status or an event where named."""
-    wanted = {"status": status, "event": event}
+def deliveries(tenant: str, webhook_id: str, query: LogParameters) -> paging.Page[StoredDelivery]:
+    """Read a page of a webhook's deliveries, the newest first, of a status or an event where named."""
+    wanted = {"status": query.status, "event": query.event}
     values = {name: value for name, value in wanted.items() if value is not None}
     condition = " AND ".join(f"#{name} = :{name}" for name in values)
-    return table.Query(
-        table.activity(), keys.partition(tenant, DELIVERIES, webhook_id), condition=condition, values=values
-    )
+    partition = keys.partition(tenant, DELIVERIES, webhook_id)
+    rows = table.Query(table.activity(), partition, condition=condition, values=values)
+    found = paging.read(rows, query.page, query.limit, query.cursor)
+    return found.holding(delivery(tenant, webhook_id, item) for item in found.items)
 
 
 def failed_deliveries(tenant: str, webhook_id: str, limit: int) -> list[StoredDelivery]:

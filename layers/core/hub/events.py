@@ -58,8 +58,9 @@ class Caller:
 
 
 def event(name: str, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Make an event, as it stands in the item and in the bus's `detail`; an unknown name raises `KeyError`."""
-    AREAS[name]
+    """Make an event, as it stands in the item and in the bus's `detail`; an unknown name raises `ValueError`."""
+    if name not in AREAS:
+        raise ValueError(name)
     return {
         "id": ids.new("evt"),
         "type": name,

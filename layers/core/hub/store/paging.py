@@ -1,7 +1,7 @@
 """Lists in pages: by number, exact up to 10,000 rows, and by cursor, whose cost does not grow with depth."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from hub.store.items import Item
 MAX_OFFSET_ROWS = 10_000
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class OffsetPage(Generic[T]):
         """How many pages there are."""
         return -(-self.total // self.size)
 
+    def holding(self, items: Iterable[U]) -> "OffsetPage[U]":
+        """The same page with its rows in another form."""
+        return OffsetPage(list(items), self.page, self.size, self.total)
+
 
 @dataclass(frozen=True, slots=True)
 class CursorPage(Generic[T]):
@@ -37,8 +42,17 @@ class CursorPage(Generic[T]):
     size: int
     next: str | None
 
+    def holding(self, items: Iterable[U]) -> "CursorPage[U]":
+        """The same page with its rows in another form."""
+        return CursorPage(list(items), self.size, self.next)
+
 
 Page = OffsetPage[T] | CursorPage[T]
+
+
+def read(query: table.Query, page: int, size: int, cursor: str | None) -> Page[Item]:
+    """Read a page of a query: the one after `cursor` where that was asked for (`""`: the first), else by number."""
+    return by_number(query, page, size) if cursor is None else by_cursor(query, size, cursor)
 
 
 def by_number(query: table.Query, page: int, size: int) -> OffsetPage[Item]:

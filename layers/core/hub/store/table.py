@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -334,18 +335,16 @@ def _back_off(attempt: int) -> None:
         time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
 
 
-class _translated:  # noqa: N801 - a context manager that reads as a participle
+@contextmanager
+def _translated() -> Iterator[None]:
     """DynamoDB's own errors as Hub's."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, ClientError):
-            return
+    try:
+        yield
+    except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ConditionalCheckFailedException":
             stored: Any = error.response.get("Item")
             raise ConditionFailed(0, from_item(stored) if stored else None) from error
         if code in _THROTTLED:
             raise Unavailable from error
+        raise
