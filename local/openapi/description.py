@@ -1,0 +1,285 @@
+"""The whole description: each route becomes an operation, told in the wire style of its group."""
+
+import inspect
+import json
+import tomllib
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from hub.auth import BUCKET_LIMITS, LIMITS
+from hub.store.paging import CursorPage, OffsetPage
+from hub.web.request import Raw
+from hub.web.resolver import MAX_ID_LENGTH, Api, Route
+from local.openapi import answers, deliveries
+from local.openapi.discovery import Resolver, resolvers
+from local.openapi.examples import EXAMPLES
+from local.openapi.samples import Schema
+from local.openapi.shapes import Shapes
+
+FILE = "functions/reference/openapi.json"
+
+_INTRODUCTION = f"""\
+One HTTP API in the wire styles of five documents: a group answers as its document says, errors included.
+
+- **Credentials**: `Authorization: Bearer <API key>`. Every operation names the permissions of which one is needed.
+- **Languages**: messages come in Chinese, or in English with `Accept-Language: en-US`.
+- **Request ids**: `X-Request-ID` is echoed, or made when absent, and found in logs and events.
+- **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, fewer where an operation says so.
+- **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
+- **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
+- Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.
+"""
+
+_HEADERS: dict[str, tuple[str, Schema]] = {
+    "X-Request-ID": ("The request's id: the one that was sent, or a new one.", {"type": "string"}),
+    "X-RateLimit-Limit": (
+        "Requests a minute that the tightest limit allows; told to every caller with a credential.",
+        {"type": "integer"},
+    ),
+    "X-RateLimit-Remaining": ("How many are left in this minute.", {"type": "integer"}),
+    "X-RateLimit-Reset": ("When the next minute begins, in epoch seconds.", {"type": "integer"}),
+    "Retry-After": ("Seconds until a retry makes sense.", {"type": "integer"}),
+    "WWW-Authenticate": ("`Bearer`", {"type": "string"}),
+    "Content-Language": ("The language of the messages.", {"enum": ["zh-CN", "en-US"]}),
+    "Idempotency-Replayed": ("`true` on the stored answer of an earlier request.", {"const": "true"}),
+}
+_RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "Accept-Language": {
+        "description": "The language of messages: Chinese unless English is asked for.",
+        "schema": {"type": "string", "default": "zh-CN"},
+        "examples": {"zh-CN": {"value": "zh-CN"}, "en-US": {"value": "en-US"}},
+    },
+    "X-Request-ID": {
+        "description": "An id of the caller's for this request; one in another form is replaced.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    },
+    "Idempotency-Key": {
+        "description": "Sent again with the same body within 24 hours, the request gets its first answer and is not"
+        " done again; with another body it is a 422, and while the first is under way a 409.",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+}
+
+
+def text(root: Path) -> str:
+    """The description as it stands in the file."""
+    return json.dumps(build(root), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def build(root: Path) -> dict[str, Any]:
+    """Describe every route there is."""
+    shapes = Shapes()
+    found = resolvers(root)
+    components: dict[str, Any] = {"responses": {}}
+    paths: dict[str, dict[str, Any]] = {}
+    for resolver in found:
+        for route in resolver.api.routes.values():
+            operation = _Operation(resolver.api, route, shapes)
+            paths.setdefault(route.path, {})[route.method.lower()] = operation.described()
+            components["responses"] |= operation.error_responses()
+        shapes.schemas[answers.error_name(resolver.api.style)] = answers.error_schema(resolver.api.style)
+    webhooks = deliveries.webhooks(root)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Hub", "version": _version(root), "description": _INTRODUCTION},
+        "servers": [{"url": "/"}],
+        "tags": _tags(found),
+        "paths": paths,
+        "webhooks": webhooks,
+        "components": components
+        | {
+            "schemas": {name: _with_example(name, schema) for name, schema in shapes.schemas.items()},
+            "headers": {name: {"description": told, "schema": shape} for name, (told, shape) in _HEADERS.items()},
+            "parameters": {name: {"name": name, "in": "header", **more} for name, more in _PARAMETERS.items()},
+            "securitySchemes": _security_schemes(paths),
+        },
+    }
+
+
+class _Operation:
+    """One route, described."""
+
+    def __init__(self, api: Api, route: Route, shapes: Shapes) -> None:
+        self.api, self.route, self.shapes = api, route, shapes
+        self.hints = get_type_hints(route.function, include_extras=True)
+        self.path_parameters = [name for name in self.hints if f"{{{name}}}" in route.path]
+
+    def described(self) -> dict[str, Any]:
+        told = inspect.getdoc(self.route.function) or ""
+        described: dict[str, Any] = {
+            "operationId": self.route.function.__name__,
+            "tags": [self.api.group],
+            "summary": told.split(". ")[0].splitlines()[0].rstrip("."),
+            "description": "\n\n".join([told, *self._conditions()]),
+            "parameters": self._parameters(),
+            "responses": self._responses(),
+            "security": self._security(),
+        }
+        if "body" in self.hints:
+            described["requestBody"] = self._request_body()
+        if not self.route.public:
+            described["x-permissions"] = self._permissions()
+        return described
+
+    def error_responses(self) -> dict[str, Any]:
+        """The components that the operation's errors refer to."""
+        style = self.api.style
+        return {
+            self._error_name(status): answers.error_response(style, status, _references(_error_headers(status)))
+            for status in self._errors()
+        }
+
+    def _conditions(self) -> list[str]:
+        if self.route.public:
+            return ["Needs no credential."]
+        names = [f"`{name}`" for name in self._permissions()]
+        conditions = [f"Needs the permission {' or '.join(names)}."]
+        if self.route.bucket in BUCKET_LIMITS:
+            conditions.append(f"At most {BUCKET_LIMITS[self.route.bucket]} requests a minute (`{self.route.bucket}`).")
+        return conditions
+
+    def _permissions(self) -> list[str]:
+        if self.route.permission == "admin":
+            return ["admin"]
+        return [self.route.permission, f"{self.api.group}:{self.route.permission}", "admin"]
+
+    def _security(self) -> list[dict[str, list[str]]]:
+        if self.route.public:
+            return []
+        schemes = ["bearer", "token"] if self.route.path.startswith("/api/") else ["bearer"]
+        return [{scheme: []} for scheme in schemes]
+
+    def _parameters(self) -> list[dict[str, Any]]:
+        in_path: list[dict[str, Any]] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH},
+            }
+            for name in self.path_parameters
+        ]
+        in_query = self.shapes.parameters(self.hints["query"]) if "query" in self.hints else []
+        names = ["Accept-Language", "X-Request-ID"]
+        if self._is_idempotent():
+            names.append("Idempotency-Key")
+        return [*in_path, *in_query, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
+
+    def _request_body(self) -> dict[str, Any]:
+        model = self.hints["body"]
+        schema = self.shapes.request(model, change=self.route.method in ("PUT", "PATCH"))
+        required = any(field.is_required() for field in model.model_fields.values())
+        return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+    def _responses(self) -> dict[str, Any]:
+        responses = {str(self.route.status): self._success()}
+        for status in self._errors():
+            responses[str(status)] = {"$ref": f"#/components/responses/{self._error_name(status)}"}
+        return responses
+
+    def _success(self) -> dict[str, Any]:
+        response: dict[str, Any] = {
+            "description": HTTPStatus(self.route.status).phrase,
+            "headers": _references(self._success_headers()),
+        }
+        if self.route.status != 204:
+            response["content"] = self._content(self.hints["return"])
+        return response
+
+    def _content(self, annotation: Any) -> dict[str, Any]:
+        if _is_raw(annotation):
+            media_type = get_args(annotation)[1] if get_origin(annotation) is Annotated else "*/*"
+            return {media_type: {}}
+        alternatives = get_args(annotation)
+        if {get_origin(one) for one in alternatives} == {OffsetPage, CursorPage}:
+            ((item,), *_) = (get_args(one) for one in alternatives)
+            schema = answers.page(self.api.style, self.shapes.answer(item))
+        else:
+            schema = answers.one(self.api.style, self.shapes.answer(annotation))
+        return {"application/json": {"schema": schema}}
+
+    def _errors(self) -> list[int]:
+        """The statuses of the errors that the resolver and the routes' own rules can raise."""
+        reads_body, changes = "body" in self.hints, self.route.method in ("POST", "PUT", "PATCH")
+        occurring = {
+            400: reads_body or "query" in self.hints or self._is_idempotent(),
+            401: not self.route.public,
+            403: not self.route.public,
+            404: bool(self.path_parameters),
+            409: changes,
+            413: reads_body or self._is_idempotent(),
+            415: reads_body,
+            422: self._is_idempotent() or reads_body,
+            429: not self.route.public,
+            500: True,
+            503: True,
+        }
+        return [status for status, occurs in occurring.items() if occurs]
+
+    def _is_idempotent(self) -> bool:
+        return self.route.method == "POST" and not self.route.public
+
+    def _error_name(self, status: int) -> str:
+        return f"{type(self.api.style).__name__}{type(answers.EXAMPLES[status]).__name__}"
+
+    def _success_headers(self) -> list[str]:
+        names = ["X-Request-ID"]
+        if self.route.status != 204 and not _is_raw(self.hints["return"]):
+            names.append("Content-Language")
+        if not self.route.public:
+            names += _RATE_HEADERS
+        if self._is_idempotent():
+            names.append("Idempotency-Replayed")
+        return names
+
+
+def _is_raw(annotation: Any) -> bool:
+    return annotation is Raw or (get_origin(annotation) is Annotated and get_args(annotation)[0] is Raw)
+
+
+def _error_headers(status: int) -> list[str]:
+    names = ["X-Request-ID", "Content-Language"]
+    if status == 401:
+        return [*names, "WWW-Authenticate"]
+    return [*names, *_RATE_HEADERS, *(["Retry-After"] if status in (409, 429) else [])]
+
+
+def _references(headers: list[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+
+
+def _tags(found: list[Resolver]) -> list[dict[str, str]]:
+    told: dict[str, list[str]] = {}
+    for resolver in found:
+        style = resolver.api.style
+        told.setdefault(resolver.api.group, []).append(
+            f"{resolver.purpose}\n\nWire style {type(style).__name__}: {(inspect.getdoc(style) or '').splitlines()[0]}"
+        )
+    return [{"name": group, "description": "\n\n".join(texts)} for group, texts in told.items()]
+
+
+def _with_example(name: str, schema: Schema) -> Schema:
+    return schema | {"examples": [EXAMPLES[name]]} if name in EXAMPLES else schema
+
+
+def _security_schemes(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    schemes: dict[str, Any] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key (`sk_live_…`)."},
+        "token": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Token",
+            "description": "The same credential as document 5's clients send it, under `/api/` only.",
+        },
+    }
+    operations = [operation for path in paths.values() for operation in path.values()]
+    used = {name for operation in operations for scheme in operation["security"] for name in scheme}
+    return {name: scheme for name, scheme in schemes.items() if name in used}
+
+
+def _version(root: Path) -> str:
+    version: str = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    return version

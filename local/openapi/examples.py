@@ -1,0 +1,70 @@
+"""Examples of the documents, by the name of the shape that they are of."""
+
+from typing import Any
+
+_API_KEY = {
+    "id": "ak_1234567890",
+    "name": "我的API密钥",
+    "description": "用于第三方应用集成",
+    "prefix": "sk_live_1234",
+    "permissions": ["read", "write"],
+    "created_at": "2024-01-01T00:00:00Z",
+    "expires_at": "2034-12-31T23:59:59Z",
+    "last_used_at": None,
+    "usage_count": 0,
+}
+_WEBHOOK = {
+    "id": "wh_1234567890",
+    "url": "https://your-app.com/webhook",
+    "events": ["user.created", "user.updated"],
+    "headers": {"X-Custom-Header": "value"},
+    "active": True,
+    "description": "",
+    "retry_policy": "standard",
+    "created_at": "2024-01-15T10:30:00Z",
+    "updated_at": "2024-01-15T10:30:00Z",
+}
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
+    "NewApiKey": {
+        "name": "我的API密钥",
+        "description": "用于第三方应用集成",
+        "permissions": ["read", "write"],
+        "expires_at": "2034-12-31T23:59:59Z",
+    },
+    "ApiKeyChange": {"name": "我的API密钥", "permissions": ["read"], "expires_at": None},
+    "ApiKey": _API_KEY | {"last_used_at": "2024-01-15T10:30:00Z", "usage_count": 150},
+    "ApiKeyWithSecret": _API_KEY | {"key": "sk_live_1234567890abcdef"},
+    # Document 1 section 4.
+    "NewWebhook": {
+        "url": "https://your-app.com/webhook",
+        "events": ["user.created", "user.updated"],
+        "secret": "your_webhook_secret",
+        "headers": {"X-Custom-Header": "value"},
+        "active": True,
+    },
+    "WebhookChange": {"events": ["user.*"], "active": False},
+    "RetryRequest": {"log_ids": ["log_1234567890"]},
+    "Webhook": _WEBHOOK,
+    "WebhookWithSecret": _WEBHOOK | {"secret": "your_webhook_secret"},
+    "Delivery": {
+        "id": "log_1234567890",
+        "webhook_id": "wh_1234567890",
+        "event": "user.created",
+        "status": "success",
+        "response_code": 200,
+        "response_time": 150,
+        "created_at": "2024-01-15T10:30:00Z",
+        "payload": {
+            "id": "evt_1234567890",
+            "event": "user.created",
+            "type": "user.created",
+            "timestamp": "2024-01-15T10:30:00.000Z",
+            "data": {"user_id": "user_123", "email": "user@example.com"},
+        },
+        "attempts": [
+            {"attempted_at": "2024-01-15T10:30:00.120Z", "response_code": 200, "response_time": 150, "error": None}
+        ],
+    },
+}
