@@ -37,7 +37,7 @@ venv: ## The tools, pinned, in .venv
 lock: venv ## Pin all dependencies again (UPGRADE=1: take newer ones)
 	@compile="uv pip compile --universal --python-version 3.11 --generate-hashes --no-build --default-index https://pypi.org/simple --quiet --custom-compile-command make\ lock $(if $(UPGRADE),--upgrade)"; \
 	eval $$compile requirements/dev.in --output-file requirements/dev.txt; \
-	eval $$compile layers/runtime/requirements.in --constraint requirements/dev.txt --output-file layers/runtime/requirements.txt; \
+	eval $$compile layers/runtime/requirements.in --constraint requirements/dev.txt --no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --output-file layers/runtime/requirements.txt; \
 	eval $$compile requirements/checkov.in --output-file requirements/checkov.txt
 
 .PHONY: build
