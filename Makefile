@@ -111,7 +111,7 @@ bench: venv ## Calls, CPU, imports and cost of every endpoint and worker, into d
 
 .PHONY: openapi
 openapi: venv ## The API's description, from the resolvers
-	@python -m local openapi
+	@python -m local.openapi
 
 .PHONY: deploy
 deploy: venv ## Build for Lambda and deploy to your AWS account, asking first (ENV=prod: the prod stack)

@@ -20,7 +20,7 @@ class Resolver:
 def resolvers(root: Path) -> list[Resolver]:
     """Import every module under functions/, without AWS, and answer with the resolvers in order of their names."""
     found = []
-    for file in sorted((root / "functions").rglob("*.py")):
+    for file in sorted((root / "functions").rglob("[!_]*.py")):
         name = ".".join(file.relative_to(root).with_suffix("").parts)
         module = importlib.import_module(name)
         api = getattr(module, "api", None)

@@ -82,8 +82,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An answer that no style wraps: an exported file, a page, a redirect."""
+    """An answer that no style wraps: an exported file, a page, a redirect; `status` where it is not the route's own."""
 
     body: str
     content_type: str
     headers: Mapping[str, str] | None = None
+    status: int | None = None

@@ -164,7 +164,7 @@ class Api:
     def _success(self, route: Route, request: Request, result: Any) -> dict[str, Any]:
         if isinstance(result, Raw):
             headers = _headers(request) | {"Content-Type": result.content_type} | dict(result.headers or {})
-            return {"statusCode": route.status, "headers": headers, "body": result.body}
+            return {"statusCode": result.status or route.status, "headers": headers, "body": result.body}
         if route.status == 204:
             return {"statusCode": 204, "headers": _headers(request)}
         body = self.style.page(result) if isinstance(result, OffsetPage | CursorPage) else self.style.ok(result)
