@@ -26,7 +26,7 @@ _READY = b"ready"
 
 def run(stack: Stack, ready: int | None = None) -> None:
     """Bring the stack up and serve until Ctrl-C or SIGTERM; `ready` is a file descriptor to report to when it is up."""
-    stack.state_dir.mkdir(parents=True, exist_ok=True)
+    _make_state_dir(stack)
     with _lock(stack):
         signal.signal(signal.SIGTERM, _interrupt)
         _check_ports(stack)
@@ -67,7 +67,7 @@ def _serve(stack: Stack, ready: int | None) -> None:
 
 def run_detached(stack: Stack, arguments: list[str]) -> None:
     """Start `run` in a process of its own; returns when it is ready, raises its one line when it fails."""
-    stack.state_dir.mkdir(parents=True, exist_ok=True)
+    _make_state_dir(stack)
     reader, writer = os.pipe()
     with stack.run_log.open("wb") as log:
         child = subprocess.Popen(
@@ -139,6 +139,12 @@ def _follow(log: Path, reader: int) -> bool:
             if answer is not None:
                 return answer == _READY
     raise StackError(f"The stack was not ready within {_START_SECONDS} s; see {log}")
+
+
+def _make_state_dir(stack: Stack) -> None:
+    """Everything in it is its owner's alone: state, logs and credentials."""
+    stack.state_dir.mkdir(parents=True, exist_ok=True)
+    stack.state_dir.chmod(0o700)
 
 
 @contextmanager
