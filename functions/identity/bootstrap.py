@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from functions.identity import service
-from functions.identity.models import NewApiKey
+from functions.identity.api_keys import service
+from functions.identity.api_keys.models import NewApiKey
 from hub import events, ids, passwords, times
 from hub.errors import Conflict
 from hub.store import keys, table

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from functions.identity import store
-from functions.identity.models import (
+from functions.identity.api_keys import store
+from functions.identity.api_keys.models import (
     ApiKey,
     ApiKeyChange,
     ApiKeyWithSecret,
@@ -13,7 +13,7 @@ from functions.identity.models import (
     Usage,
     UsagePoint,
 )
-from functions.identity.store import StoredKey
+from functions.identity.api_keys.store import StoredKey
 from hub import auth, events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest
 from hub.events import Caller

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from functions.identity import service
-from functions.identity.models import (
+from functions.identity.api_keys import service
+from functions.identity.api_keys.models import (
     ApiKey,
     ApiKeyChange,
     ApiKeyWithSecret,

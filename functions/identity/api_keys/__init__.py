@@ -1,0 +1,1 @@
+"""API keys (document 1 section 1)."""
