@@ -14,7 +14,7 @@ import hashlib
 import re
 import secrets
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hub import times
@@ -36,6 +36,7 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_CHARACTERS = 32
 _CHECKSUM_CHARACTERS = 6
 _API_KEY = re.compile(rf"{KEY_PREFIX}[0-9A-Za-z]{{{_RANDOM_CHARACTERS + _CHECKSUM_CHARACTERS}}}\Z")
+_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\Z", re.ASCII)
 _TRIES = 6
 
 
@@ -50,10 +51,11 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An accepted credential."""
+    """An accepted credential; `user_id` where it acts for a person."""
 
     id: str
     tenant: str
+    user_id: str | None
     kind: str
     plan: str
     permissions: frozenset[str]
@@ -103,6 +105,7 @@ def credential_item(
     plan: str,
     permissions: list[str],
     expires_at: int | None,
+    user_id: str | None = None,
 ) -> Item:
     """The item of a new credential."""
     return {
@@ -110,6 +113,7 @@ def credential_item(
         "tenant": tenant,
         "credential_id": credential_id,
         "kind": kind,
+        "user_id": user_id,
         "plan": plan,
         "plan_limit": PLAN_LIMITS[plan],
         "permissions": permissions,
@@ -122,11 +126,32 @@ def credential_item(
     }
 
 
-def authenticate(token: str, bucket: Bucket | None = None) -> Credential:
-    """Accept a token and count the request. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
+def authenticate(token: str, issuer: str, bucket: Bucket | None = None) -> Credential:
+    """Accept an API key, or an access token of this issuer, and count the request.
+
+    Raises `Unauthorized`, `CredentialExpired` or `RateLimited`.
+    """
+    if not token.startswith(KEY_PREFIX):
+        return _authenticate_jwt(token, issuer, bucket)
     if not _API_KEY.match(token) or checksum(token[:-_CHECKSUM_CHARACTERS]) != token[-_CHECKSUM_CHARACTERS:]:
         raise Unauthorized
     return _count(credential_hash(token), LIMITS["api_key"], bucket)
+
+
+def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credential:
+    if not _JWT.match(token):
+        raise Unauthorized
+    from hub import tokens
+
+    claims = tokens.verify(token, issuer)
+    credential = _count(grant_credential(claims["grant"]), LIMITS["access_token"], bucket)
+    # A token may carry less than its grant allows (RFC 6749 section 6).
+    return replace(credential, permissions=credential.permissions & frozenset(claims["scope"].split()))
+
+
+def grant_credential(grant_id: str) -> str:
+    """What the credential item of a grant is found by, as an API key's by its hash."""
+    return f"grant/{grant_id}"
 
 
 def hour_of(seconds: int) -> str:
@@ -221,6 +246,7 @@ def _credential(item: Item, limit: int, bucket: Bucket | None) -> Credential:
     return Credential(
         id=item["credential_id"],
         tenant=item["tenant"],
+        user_id=item.get("user_id"),
         kind=item["kind"],
         plan=item["plan"],
         permissions=frozenset(item["permissions"]),

@@ -5,6 +5,9 @@
 | entity | Table | `T#<tenant>#<KIND>` | its id |
 | thing that belongs to an entity | either | `T#<tenant>#<KIND>#<owner id>` | its id |
 | credential | ActivityTable | `CREDENTIAL#<hash>` | `CREDENTIAL` |
+| OAuth client | Table | `CLIENT#<client id>` | `CLIENT` |
+| authorization code | ActivityTable | `CODE#<hash>` | `CODE` |
+| browser session | ActivityTable | `SESSION#<hash>` | `SESSION` |
 | idempotency record | ActivityTable | `T#<tenant>#IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 """
 
@@ -37,8 +40,23 @@ def belonging(tenant: str, kind: str, owner: str, item_id: str) -> Key:
 
 
 def credential(credential_hash: str) -> Key:
-    """A credential: the one item that is found before the tenant is known."""
+    """A credential: found before the tenant is known, as are clients, codes and sessions."""
     return {"pk": f"CREDENTIAL#{credential_hash}", "sk": "CREDENTIAL"}
+
+
+def client(client_id: str) -> Key:
+    """An OAuth client: whose it is, as a token request does not say."""
+    return {"pk": f"CLIENT#{client_id}", "sk": "CLIENT"}
+
+
+def code(code_hash: str) -> Key:
+    """An authorization code."""
+    return {"pk": f"CODE#{code_hash}", "sk": "CODE"}
+
+
+def session(session_hash: str) -> Key:
+    """A browser's session on the sign-in pages."""
+    return {"pk": f"SESSION#{session_hash}", "sk": "SESSION"}
 
 
 def idempotency(tenant: str, record_hash: str) -> Key:

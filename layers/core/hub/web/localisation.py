@@ -97,6 +97,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "quota_exceeded": ("数量已达上限 {limit}", "The limit of {limit} is reached"),
     "nothing_to_retry": ("没有可重试的失败记录", "There is no failed delivery to retry"),
     "webhook_inactive": ("Webhook 未启用", "The webhook is not active"),
+    "oauth_error": ("{description}", "{description}"),
+    "public_client_has_no_secret": ("公共客户端没有密钥", "A public client has no secret"),
+    "wrong_password": ("邮箱或密码错误", "The email or the password is wrong"),
+    "password_changed": ("密码修改成功,请重新登录", "The password is changed: sign in again"),
+    "not_signed_in": ("该操作需要用户登录", "This needs a signed-in user, not an API key"),
     # What is wrong with a field.
     "missing": ("不能为空", "is required"),
     "unknown_field": ("未知字段", "is not a known field"),
@@ -128,6 +133,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nothing_to_change": ("没有可更新的字段", "has nothing to change"),
     "use_cursor": ("匹配超过 {limit} 行,请改用 cursor 分页", "matches more than {limit} rows: use cursor paging"),
     "not_combined": ("不能与 {other} 同时使用", "cannot be combined with {other}"),
+    "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
     "unknown_log": ("不存在", "does not exist"),
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
     "too_many_bytes": ("不能超过 {limit} 字节", "must have at most {limit} bytes"),
@@ -163,6 +169,7 @@ SOLUTIONS: dict[str, tuple[str, str]] = {
     "PAYLOAD_TOO_LARGE": ("请减小请求体", "Send a smaller body"),
     "UNSUPPORTED_MEDIA_TYPE": ("请设置 Content-Type 为 application/json", "Set Content-Type to application/json"),
     "UNPROCESSABLE": ("请检查业务规则", "Check the rule that the message names"),
+    "INVALID_CREDENTIALS": ("请检查邮箱和密码", "Check the email and the password"),
     "RATE_LIMITED": ("请稍后重试", "Wait and retry"),
     "UNAVAILABLE": ("请稍后重试", "Wait and retry"),
     "INTERNAL_ERROR": (

@@ -1,18 +1,22 @@
 """A request as API Gateway hands it over (HTTP API, payload format 2.0), read once."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from hub import ids
-from hub.errors import PayloadTooLarge, Unauthorized, UnsupportedMediaType
+from hub import ids, settings
+from hub.errors import FieldError, InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
 from hub.events import Caller
 from hub.web.localisation import Language, negotiate
 
 MAX_BODY_BYTES = 1_048_576
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 if TYPE_CHECKING:
     from hub.auth import Credential
@@ -38,15 +42,32 @@ class Request:
     @property
     def caller(self) -> Caller:
         """On whose behalf it is made; only for routes that are not public."""
-        if self.credential is None:
-            raise Unauthorized
-        return Caller(self.credential.tenant, self.credential.plan, self.credential.id, self.request_id)
+        credential = self.accepted
+        return Caller(credential.tenant, credential.plan, credential.user_id or credential.id, self.request_id)
 
     @property
     def source_ip(self) -> str:
         """The address it came from."""
         address: str = self._event["requestContext"]["http"]["sourceIp"]
         return address
+
+    @property
+    def base_url(self) -> str:
+        """Where this API stands, without a slash at the end: the issuer of its tokens."""
+        return _settings().public_url or f"https://{self._event['requestContext']['domainName']}"
+
+    @property
+    def accepted(self) -> "Credential":
+        """The credential it was made with; only for routes that are not public."""
+        if self.credential is None:
+            raise Unauthorized
+        return self.credential
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Its cookies, from API Gateway's list or, where an emulator leaves them there, from the header."""
+        pairs = self._event.get("cookies") or self.headers.get("cookie", "").split("; ")
+        return {name: value for name, found, value in (pair.partition("=") for pair in pairs) if found}
 
     def token(self) -> str:
         """The credential it carries: `Authorization: Bearer`, under `/api/` `X-API-Token`. Raises `Unauthorized`."""
@@ -74,10 +95,48 @@ class Request:
         body = self.body
         if not body.strip():
             return b"{}"
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise UnsupportedMediaType(expected="application/json")
+        if self._media_type != JSON:
+            raise UnsupportedMediaType(expected=JSON)
         return body
+
+    def form(self) -> dict[str, str]:
+        """The parameters of a form. Raises `UnsupportedMediaType`, `InvalidRequest` for one sent twice."""
+        if self._media_type != FORM:
+            raise UnsupportedMediaType(expected=FORM)
+        return unrepeated(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True, max_num_fields=100))
+
+    def form_or_json_body(self) -> bytes:
+        """The parameters of a form or of a JSON body, as JSON: the OAuth endpoints take both."""
+        return json.dumps(self.form()).encode() if self._media_type == FORM else self.json_body()
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the query as they were sent: API Gateway joins repeated ones. Raises `InvalidRequest`."""
+        return unrepeated(parse_qsl(self._event.get("rawQueryString", ""), keep_blank_values=True, max_num_fields=100))
+
+    @property
+    def _media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by name. Raises `InvalidRequest` for one sent twice (RFC 6749 section 3.1)."""
+    parameters = dict(pairs)
+    if len(parameters) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidRequest([FieldError(name, "duplicate") for name in parameters if names.count(name) > 1])
+    return parameters
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """`public_url` is the API's own address where it is not API Gateway's domain name."""
+
+    public_url: str = ""
+
+
+@cache
+def _settings() -> WebSettings:
+    return settings.load(WebSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +147,8 @@ class Raw:
     content_type: str
     headers: Mapping[str, str] | None = None
     status: int | None = None
+    cookies: tuple[str, ...] = ()
+
+    def with_cookies(self, cookies: tuple[str, ...]) -> "Raw":
+        """The same with cookies to set."""
+        return replace(self, cookies=cookies)

@@ -1,8 +1,8 @@
 """Routes of an endpoint group, and what every request goes through: who, how often, what is asked, the answer.
 
 API Gateway matches the route and says which in `routeKey`, so resolving is one look-up. A route's function is
-declared by its signature: `body` and `query` name the pydantic models of the request, the other parameters are the
-path's, and the return annotation is the shape of the answer:
+declared by its signature: `body` (JSON), `form` (a form or JSON) and `query` name the pydantic models of the request,
+the other parameters are the path's, and the return annotation is the shape of the answer:
 
     @api.post("/v1/webhooks", permission="write", status=201)
     def create_webhook(request: Request, body: NewWebhook) -> WebhookWithSecret: ...
@@ -137,7 +137,7 @@ class Api:
     def _answer(self, route: Route, request: Request) -> dict[str, Any]:
         if route.public:
             return self._serve(route, request)
-        request.credential = auth.authenticate(request.token(), route.bucket)
+        request.credential = auth.authenticate(request.token(), request.base_url, route.bucket)
         try:
             if not request.credential.allows(self.group, route.permission):
                 raise Forbidden
@@ -157,6 +157,8 @@ class Api:
         annotations = route.function.__annotations__
         if "query" in annotations:
             arguments["query"] = parse_parameters(annotations["query"], request.parameters)
+        if "form" in annotations:
+            arguments["form"] = parse_body(annotations["form"], request.form_or_json_body())
         if "body" in annotations:
             arguments["body"] = parse_body(annotations["body"], request.json_body())
         return self._success(route, request, route.function(request, **arguments))
@@ -164,7 +166,8 @@ class Api:
     def _success(self, route: Route, request: Request, result: Any) -> dict[str, Any]:
         if isinstance(result, Raw):
             headers = _headers(request) | {"Content-Type": result.content_type} | dict(result.headers or {})
-            return {"statusCode": result.status or route.status, "headers": headers, "body": result.body}
+            response = {"statusCode": result.status or route.status, "headers": headers, "body": result.body}
+            return response | {"cookies": list(result.cookies)} if result.cookies else response
         if route.status == 204:
             return {"statusCode": 204, "headers": _headers(request)}
         body = self.style.page(result) if isinstance(result, OffsetPage | CursorPage) else self.style.ok(result)
@@ -173,7 +176,7 @@ class Api:
     def _error(self, error: HubError, request: Request) -> dict[str, Any]:
         response = _json(error.status, self.style.error(error, request.language, request.request_id), request)
         if error.status == 401:
-            response["headers"]["WWW-Authenticate"] = "Bearer"
+            response["headers"]["WWW-Authenticate"] = self.style.challenge
         if error.retry_after is not None:
             response["headers"]["Retry-After"] = str(error.retry_after)
         return response

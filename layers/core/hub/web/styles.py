@@ -14,6 +14,7 @@ class Style:
     """One document's way with JSON. As itself: the answer bare, as document 1 has it."""
 
     name: ClassVar[str] = ""
+    challenge: ClassVar[str] = "Bearer"
 
     def ok(self, data: Any) -> Any:
         """The body of a success."""
@@ -167,6 +168,7 @@ class OAuth(Style):
     """OAuth 2.0: RFC 6749 section 5.1 for answers, 5.2 for errors."""
 
     name = "OAuth"
+    challenge = 'Basic realm="Hub"'
 
     def error(self, error: HubError, language: Language, request_id: str) -> dict[str, Any]:
         """An error without an OAuth code of its own gets the code RFC 6749 has for its status."""

@@ -1,0 +1,1 @@
+"""Signing in at the API itself (document 5 "认证API")."""
