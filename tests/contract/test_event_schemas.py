@@ -1,4 +1,6 @@
 import ast
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,3 +63,12 @@ def test_a_real_event_is_what_its_schema_says(name: str, published: dict[str, di
     described = SCHEMAS[name]["properties"]
     assert set(event["detail"]) == set(described)
     assert set(event["detail"]["data"]) == set(described["data"]["properties"])
+
+
+def test_the_page_names_every_schema_and_its_sample_is_an_event() -> None:
+    page = (memory.ROOT / "docs" / "events.md").read_text()
+    assert set(re.findall(r"\]\(events/(.+)\.schema\.json\)", page)) == set(SCHEMAS)
+    sample, pattern, *_ = (json.loads(block) for block in re.findall("```json\n(.*?)```", page, re.DOTALL))
+    Draft202012Validator(SCHEMAS[sample["type"]], format_checker=FormatChecker()).validate(sample)
+    assert pattern["source"] == [f"hub.{events.AREAS[sample['type']]}"]
+    assert sample["type"].startswith(pattern["detail-type"][0]["prefix"])
