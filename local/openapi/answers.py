@@ -1,7 +1,6 @@
 """What a wire style's answers look like: read off the style itself, errors with an example in each language."""
 
 import inspect
-from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
 
@@ -85,7 +84,7 @@ def error_response(style: Style, status: int, headers: dict[str, Any]) -> dict[s
     meaning = (inspect.getdoc(type(error)) or "").splitlines()[0]
     content = {"schema": {"$ref": f"#/components/schemas/{error_name(style)}"}, "examples": examples}
     return {
-        "description": f"{HTTPStatus(status).phrase}. {_MEANINGS.get(status, meaning)}",
+        "description": _MEANINGS.get(status, meaning),
         "headers": headers,
         "content": {"application/json": content},
     }
