@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
     invoke = commands.add_parser("invoke", parents=[stateful], help="run one function with an event")
     invoke.add_argument("function", help="logical id, such as WebhookDeliverFunction")
-    invoke.add_argument("event", type=Path, help="JSON file, such as events/webhook_deliver.json")
+    invoke.add_argument("event", type=Path, help="JSON file, such as events/webhook-deliver.json")
 
     receiver = commands.add_parser("receiver", help="show the webhooks that arrive")
     receiver.add_argument("--port", type=int, default=8080)

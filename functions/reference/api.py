@@ -68,7 +68,9 @@ def _page() -> Document:
     page = (_HERE / "docs.html").read_text(encoding="utf-8")
     for name in ("swagger-ui.min.css", "swagger-ui-bundle.min.js"):
         page = page.replace(f"{{{{{name}}}}}", (_SWAGGER_UI / name).read_text(encoding="utf-8"))
-    scripts = " ".join(f"'sha256-{_sha256(script)}'" for script in re.findall("<script>(.*?)</script>", page, re.DOTALL))
+    scripts = " ".join(
+        f"'sha256-{_sha256(script)}'" for script in re.findall("<script>(.*?)</script>", page, re.DOTALL)
+    )
     # Swagger UI writes style attributes, which no hash can allow.
     policy = (
         f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "

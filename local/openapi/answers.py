@@ -1,7 +1,6 @@
 """What a wire style's answers look like: read off the style itself, errors with an example in each language."""
 
 import inspect
-from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
 
@@ -67,10 +66,10 @@ def error_schema(style: Style) -> Schema:
     """The body of an error."""
     return schema_of(
         [
-            _body(style, error, language, request_id)
+            _body(style, error, language, request_id, now)
             for error in (*EXAMPLES.values(), *_MORE_SAMPLES)
             for language in _LANGUAGES
-            for request_id in ("a", "b")
+            for request_id, now in (("a", _FIXED_NOW), ("b", _FIXED_NOW + 1))
         ]
     )
 
@@ -79,12 +78,13 @@ def error_response(style: Style, status: int, headers: dict[str, Any]) -> dict[s
     """The response with which a style tells an error."""
     error = EXAMPLES[status]
     examples = {
-        language: {"value": _body(style, error, language, "req_01HM5V4K2TQ8R9XZJ3N6WYB7CD")} for language in _LANGUAGES
+        language: {"value": _body(style, error, language, "req_01HM5V4K2TQ8R9XZJ3N6WYB7CD", _FIXED_NOW)}
+        for language in _LANGUAGES
     }
     meaning = (inspect.getdoc(type(error)) or "").splitlines()[0]
     content = {"schema": {"$ref": f"#/components/schemas/{error_name(style)}"}, "examples": examples}
     return {
-        "description": f"{HTTPStatus(status).phrase}. {_MEANINGS.get(status, meaning)}",
+        "description": _MEANINGS.get(status, meaning),
         "headers": headers,
         "content": {"application/json": content},
     }
@@ -93,6 +93,6 @@ def error_response(style: Style, status: int, headers: dict[str, Any]) -> dict[s
 _MEANINGS = {500: "A fault of ours; the log knows the request id."}
 
 
-def _body(style: Style, error: HubError, language: Language, request_id: str) -> Any:
-    with patch.object(times, "now", return_value=_FIXED_NOW):
+def _body(style: Style, error: HubError, language: Language, request_id: str, now: int) -> Any:
+    with patch.object(times, "now", return_value=now):
         return style.error(error, language, request_id)

@@ -66,7 +66,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 
 def text(root: Path) -> str:
     """The description as it stands in the file."""
-    return json.dumps(build(root), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return json.dumps(build(root), ensure_ascii=False, indent=2) + "\n"
 
 
 def build(root: Path) -> dict[str, Any]:

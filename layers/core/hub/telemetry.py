@@ -23,8 +23,8 @@ def logger() -> Logger:
 
 @cache
 def metrics() -> Metrics:
-    """The function's metrics; they leave with the log, at no call."""
-    return Metrics(namespace=NAMESPACE)
+    """The function's metrics; they leave with the log, at no call. Each deployment has a namespace of its own."""
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE))
 
 
 def count(name: str, value: float = 1) -> None:

@@ -186,6 +186,7 @@ class Api:
         line = metrics()
         line.add_metric("Latency", MetricUnit.Milliseconds, round((time.perf_counter() - started) * 1000, 3))
         line.add_metric("ServerErrors", MetricUnit.Count, int(status >= 500))
+        line.add_metric("RateLimited", MetricUnit.Count, int(status == 429))
         line.add_metadata("route", route.key)
         line.add_metadata("status", status)
         line.add_metadata("request_id", request.request_id)

@@ -1,0 +1,115 @@
+"""The template's data plane in memory (moto): handlers run as deployed, events come out of a queue behind the bus."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+
+_TABLE_PROPERTIES = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+_SETTINGS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "TABLE_NAME": "Table",
+    "ACTIVITY_TABLE_NAME": "ActivityTable",
+    "ENCRYPTION_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:alias/hub",
+    "EVENT_BUS_NAME": "hub",
+    "POISON_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PoisonEventsQueue",
+    "WEBHOOK_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookDeliveryQueue",
+    "ALLOW_LOOPBACK_TARGETS": "true",
+}
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant that BootstrapFunction made, and its first API key."""
+
+    name: str
+    api_key: str
+
+
+@contextmanager
+def data_plane() -> Iterator[None]:
+    """Tables, key, queues and bus, empty."""
+    with patch.dict("os.environ", _SETTINGS), mock_aws():
+        _forget()
+        _make()
+        try:
+            yield
+        finally:
+            _forget()
+
+
+def bootstrap(tenant: str) -> Tenant:
+    """Make a tenant as the operator does."""
+    from functions.identity import bootstrap
+
+    made = bootstrap.handler({"tenant": tenant}, SimpleNamespace(aws_request_id="a-request"))
+    return Tenant(made["tenant"], made["api_key"])
+
+
+def published() -> list[dict[str, Any]]:
+    """Run the publisher over the table's stream, and take what came through the bus."""
+    from functions.outbox import publisher
+
+    publisher.handler({"Records": list(_stream_records())}, None)
+    sqs = boto3.client("sqs", region_name=REGION)
+    url = sqs.get_queue_url(QueueName="Subscriber")["QueueUrl"]
+    messages = []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        messages += [json.loads(message["Body"]) for message in batch]
+    return messages
+
+
+def _make() -> None:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    for name in ("Table", "ActivityTable"):
+        properties = TEMPLATE["Resources"][name]["Properties"]
+        wanted = {key: properties[key] for key in _TABLE_PROPERTIES if key in properties}
+        if stream := properties.get("StreamSpecification"):
+            wanted["StreamSpecification"] = stream | {"StreamEnabled": True}
+        dynamodb.create_table(TableName=name, **wanted)
+    kms = boto3.client("kms", region_name=REGION)
+    kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    sqs = boto3.client("sqs", region_name=REGION)
+    for name in ("PoisonEventsQueue", "WebhookDeliveryQueue", "Subscriber"):
+        sqs.create_queue(QueueName=name)
+    events = boto3.client("events", region_name=REGION)
+    events.create_event_bus(Name="hub")
+    events.put_rule(Name="all", EventBusName="hub", EventPattern=json.dumps({"source": [{"prefix": "hub."}]}))
+    queue = f"arn:aws:sqs:{REGION}:123456789012:Subscriber"
+    events.put_targets(Rule="all", EventBusName="hub", Targets=[{"Id": "Subscriber", "Arn": queue}])
+
+
+def _forget() -> None:
+    """Drop what the process has read of settings, clients and keys, as a new one starts without."""
+    from hub import secrets
+
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in ("hub", "functions"):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+    secrets.forget_keys()
+
+
+def _stream_records() -> Iterator[Any]:
+    arn = boto3.client("dynamodb", region_name=REGION).describe_table(TableName="Table")["Table"]["LatestStreamArn"]
+    streams = boto3.client("dynamodbstreams", region_name=REGION)
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+        yield from streams.get_records(ShardIterator=start["ShardIterator"])["Records"]

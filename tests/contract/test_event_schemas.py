@@ -1,0 +1,74 @@
+import ast
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from functions.identity.models import NewApiKey
+from hub import auth, events
+from local.openapi.deliveries import event_schemas
+from tests.contract import memory
+
+SCHEMAS = event_schemas(memory.ROOT)
+
+
+def emitted() -> set[str]:
+    """Names in calls of `events.event("…")`, in every room."""
+    names = set()
+    for file in (memory.ROOT / "functions").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="events"), attr="event"), args=[name, *_]):
+                    assert isinstance(name, ast.Constant), f"{file}: an event's name stands in its call"
+                    names.add(str(name.value))
+    return names
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[dict[str, dict[str, Any]]]:
+    """What a subscriber of the bus got, by event name, after each thing happened that has an event."""
+    with memory.data_plane():
+        from functions.identity import service
+
+        tenant = memory.bootstrap("acme")
+        credential = auth.authenticate(tenant.api_key)
+        caller = events.Caller(tenant.name, credential.plan, credential.id, "req_1")
+        made = service.create(caller, NewApiKey(name="短", permissions=["read"]))
+        service.delete(caller, made["id"])
+        yield {event["detail-type"]: event for event in memory.published()}
+
+
+def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:
+    assert emitted() == set(SCHEMAS)
+    assert set(SCHEMAS) <= set(events.AREAS)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_a_valid_one_and_of_its_own_event(name: str) -> None:
+    schema = SCHEMAS[name]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert schema["properties"]["type"] == {"const": name}
+    assert schema["required"] == list(schema["properties"])
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_real_event_is_what_its_schema_says(name: str, published: dict[str, dict[str, Any]]) -> None:
+    event = published[name]
+    assert event["source"] == f"hub.{events.AREAS[name]}"
+    Draft202012Validator(SCHEMAS[name], format_checker=FormatChecker()).validate(event["detail"])
+    described = SCHEMAS[name]["properties"]
+    assert set(event["detail"]) == set(described)
+    assert set(event["detail"]["data"]) == set(described["data"]["properties"])
+
+
+def test_the_page_names_every_schema_and_its_sample_is_an_event() -> None:
+    page = (memory.ROOT / "docs" / "events.md").read_text()
+    assert set(re.findall(r"\]\(events/(.+)\.schema\.json\)", page)) == set(SCHEMAS)
+    sample, pattern, *_ = (json.loads(block) for block in re.findall("```json\n(.*?)```", page, re.DOTALL))
+    Draft202012Validator(SCHEMAS[sample["type"]], format_checker=FormatChecker()).validate(sample)
+    assert pattern["source"] == [f"hub.{events.AREAS[sample['type']]}"]
+    assert sample["type"].startswith(pattern["detail-type"][0]["prefix"])

@@ -1,0 +1,200 @@
+"""Every Lambda takes its sample input in `events/`, as `make invoke` and `sam local invoke` hand it over."""
+
+import importlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.contract.memory import REGION, TEMPLATE, data_plane
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = {
+    name: resource["Properties"]
+    for name, resource in TEMPLATE["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+
+
+def sample_name(function: str) -> str:
+    """`WebhookFanOutFunction` has `events/webhook-fan-out.json`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower() + ".json"
+
+
+def sample(function: str) -> Any:
+    return json.loads((ROOT / "events" / sample_name(function)).read_text())
+
+
+def invoke(function: str) -> Any:
+    module, _, name = FUNCTIONS[function]["Handler"].rpartition(".")
+    handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
+    return handler(sample(function), SimpleNamespace(aws_request_id="an-invocation", function_name=function))
+
+
+def messages(queue: str) -> list[dict[str, Any]]:
+    sqs = boto3.client("sqs", region_name=REGION)
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in found]
+
+
+@pytest.fixture(autouse=True)
+def aws() -> Iterator[None]:
+    with data_plane():
+        yield
+
+
+@pytest.fixture
+def sample_key() -> None:
+    """The API key that the samples of requests carry."""
+    from hub import auth
+    from hub.store import table
+
+    key = sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer ")
+    credential = auth.credential_item(
+        auth.credential_hash(key),
+        tenant="default",
+        credential_id="ak_sample",
+        kind="api_key",
+        plan="enterprise",
+        permissions=["admin"],
+        expires_at=None,
+    )
+    table.write(table.Put(table.activity(), credential))
+
+
+@pytest.fixture
+def received() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address of a receiver of webhooks, and what it gets."""
+    bodies: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", bodies
+        server.shutdown()
+        thread.join()
+
+
+def add_webhook(url: str) -> None:
+    """The webhook that the samples of deliveries name, subscribed to what the sample of an event tells."""
+    from functions.webhooks import store
+
+    tenant, webhook_id = (sample("WebhookRetryFunction")[name] for name in ("tenant", "webhook_id"))
+    store.add(
+        store.StoredWebhook(
+            tenant=tenant,
+            id=webhook_id,
+            url=url,
+            events=["api_key.*"],
+            headers={},
+            active=True,
+            description="",
+            retry_policy="standard",
+            created_at=1,
+            updated_at=1,
+            sealed_secret=store.seal_secret(tenant, webhook_id, "whsec_c2FtcGxl"),
+            sealed_headers=None,
+        )
+    )
+
+
+def test_every_function_has_one_sample_and_none_is_left_over() -> None:
+    assert {file.name for file in (ROOT / "events").iterdir()} == {sample_name(name) for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if sample(name).get("version") == "2.0"])
+def test_sample_of_a_request_names_a_route_of_its_function(function: str) -> None:
+    routes = {
+        f"{event['Properties']['Method']} {event['Properties']['Path']}"
+        for event in FUNCTIONS[function]["Events"].values()
+    }
+    assert sample(function)["routeKey"] in routes
+    assert sample(function)["requestContext"]["routeKey"] == sample(function)["routeKey"]
+
+
+def test_api_keys(sample_key: None) -> None:
+    answer = invoke("ApiKeysFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["name"] == "我的API密钥"
+    assert answer["headers"]["X-Request-ID"] == "req_sample"
+
+
+def test_webhooks(sample_key: None) -> None:
+    answer = invoke("WebhooksFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["data"]["events"] == ["api_key.*"]
+
+
+def test_requests_without_the_key_are_refused() -> None:
+    assert invoke("ApiKeysFunction")["statusCode"] == invoke("WebhooksFunction")["statusCode"] == 401
+
+
+def test_reference() -> None:
+    answer = invoke("ReferenceFunction")
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["openapi"].startswith("3.1")
+
+
+def test_bootstrap() -> None:
+    answer = invoke("BootstrapFunction")
+    assert answer["tenant"] == "default"
+    assert answer["admin_email"] == "admin@example.com"
+    assert answer["api_key"].startswith("sk_live_")
+
+
+def test_publisher() -> None:
+    assert invoke("PublisherFunction") is None
+    # The record between the two changes a name only: its event is the one that was told before.
+    assert [message["detail"]["type"] for message in messages("Subscriber")] == ["api_key.created", "api_key.deleted"]
+    assert messages("PoisonEventsQueue") == []
+
+
+def test_webhook_fan_out() -> None:
+    add_webhook("https://example.com/hook")
+    assert invoke("WebhookFanOutFunction") == {"batchItemFailures": []}
+    queued = messages("WebhookDeliveryQueue")
+    assert [message["event"] for message in queued] == ["api_key.created", "api_key.deleted"]
+    # What the fan-out queues is what the sample of the deliver function holds.
+    expected = json.loads(sample("WebhookDeliverFunction")["Records"][0]["body"])
+    assert queued[0] | {"created_at": 0} == expected | {"created_at": 0}
+
+
+def test_webhook_deliver(received: tuple[str, list[dict[str, Any]]]) -> None:
+    from functions.webhooks import store
+
+    url, bodies = received
+    add_webhook(url)
+    assert invoke("WebhookDeliverFunction") == {"batchItemFailures": []}
+    assert [body["type"] for body in bodies] == ["api_key.created"]
+    wanted = sample("WebhookRetryFunction")
+    rows = store.rows(wanted["tenant"], wanted["webhook_id"], [wanted["id"]])
+    assert rows[wanted["id"]].status == "success"
+
+
+def test_webhook_retry(received: tuple[str, list[dict[str, Any]]]) -> None:
+    from functions.webhooks import delivery, store
+
+    url, bodies = received
+    add_webhook(url)
+    message = json.loads(sample("WebhookDeliverFunction")["Records"][0]["body"])
+    failed = {"at": 1, "code": 500, "ms": 1, "error": None}
+    store.put_deliveries([delivery.with_attempt(delivery.from_message(message), failed, "pending")])
+    assert invoke("WebhookRetryFunction") == {"status": "success", "wait_seconds": 0}
+    assert [body["type"] for body in bodies] == ["api_key.created"]

@@ -1,0 +1,260 @@
+"""What holds for everything in template.yaml, so that a new room cannot forget it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE: dict[str, Any] = yaml_parse(TEXT)
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+
+# Log deliveries have no ARN that a policy could name.
+ON_EVERY_RESOURCE = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+STATE_MACHINES = of_type("AWS::Serverless::StateMachine")
+QUEUES = of_type("AWS::SQS::Queue")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def referenced(value: Any) -> set[str]:
+    """Logical ids that a value refers to."""
+    names: set[str] = set()
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref":
+                names.add(inner)
+            elif key == "Fn::GetAtt":
+                names.add(inner[0] if isinstance(inner, list) else inner.split(".")[0])
+            else:
+                names |= referenced(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            names |= referenced(inner)
+    return names
+
+
+def statements(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in properties.get("Policies", []):
+        assert "Statement" in policy, "policies are written out, not taken from AWS's managed ones"
+        yield from policy["Statement"]
+
+
+def watched(namespace: str, metric: str) -> set[str]:
+    """Logical ids whose metric has an alarm."""
+    names: set[str] = set()
+    for alarm in ALARMS.values():
+        for part in [alarm, *(entry.get("MetricStat", {}).get("Metric", {}) for entry in alarm.get("Metrics", []))]:
+            if (part.get("Namespace"), part.get("MetricName")) == (namespace, metric):
+                names |= referenced(part["Dimensions"])
+    return names
+
+
+def dead_letter_queues() -> set[str]:
+    redriven = {name for queue in QUEUES.values() for name in referenced(queue.get("RedrivePolicy", {}))}
+    rules = {
+        name
+        for rule in of_type("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+        for name in referenced(target.get("DeadLetterConfig", {}))
+    }
+    streams = {name for _, event in events_of("DynamoDB") for name in referenced(event.get("DestinationConfig", {}))}
+    return redriven | rules | streams
+
+
+def events_of(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, function in FUNCTIONS.items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == kind:
+                yield name, event["Properties"]
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *STATE_MACHINES])
+def test_permissions_name_actions_and_resources(name: str) -> None:
+    for statement in statements(RESOURCES[name]["Properties"]):
+        actions = set(as_list(statement["Action"]))
+        assert not [action for action in actions if "*" in action]
+        if "*" in as_list(statement["Resource"]):
+            assert actions <= ON_EVERY_RESOURCE
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_has_a_service_name_of_its_own(name: str) -> None:
+    services = {
+        function: properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for function, properties in FUNCTIONS.items()
+    }
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", services[name])
+    assert [service for service in services.values() if service == services[name]] == [services[name]]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_is_packaged_under_its_full_name(name: str) -> None:
+    package, _, attribute = FUNCTIONS[name]["Handler"].rpartition(".")
+    folder, _, _ = package.rpartition(".")
+    build = RESOURCES[name]["Metadata"]["BuildProperties"]
+    assert attribute == "handler"
+    assert FUNCTIONS[name]["CodeUri"] == folder.replace(".", "/")
+    assert build == {"ParentPackageMode": "explicit", "ParentPackages": folder}
+    assert (ROOT / f"{package.replace('.', '/')}.py").is_file()
+
+
+def test_every_route_is_one_line_and_all_are_in_one_api() -> None:
+    lines = re.findall(
+        r"^        \w+: \{Type: HttpApi, Properties: \{ApiId: !Ref HttpApi, Method: [A-Z]+, Path: .+\}\}$",
+        TEXT,
+        re.MULTILINE,
+    )
+    routes = [(event["Method"], event["Path"]) for _, event in events_of("HttpApi")]
+    assert routes
+    assert len(lines) == len(routes) == len(set(routes))
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_queue_keeps_what_fails(name: str) -> None:
+    queue = QUEUES[name]
+    assert queue["SqsManagedSseEnabled"] is True
+    assert "RedrivePolicy" in queue or name in dead_letter_queues()
+    if name in dead_letter_queues():
+        assert queue["MessageRetentionPeriod"] == 1_209_600
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_queue_is_reached_by_tls_only(name: str) -> None:
+    policies = [
+        policy["PolicyDocument"]["Statement"]
+        for policy in of_type("AWS::SQS::QueuePolicy").values()
+        if name in referenced(policy["Queues"])
+    ]
+    assert len(policies) == 1, "a queue has one policy: a second would replace the first"
+    denied = [statement for statement in policies[0] if statement["Effect"] == "Deny"]
+    assert [statement["Condition"] for statement in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    allowed = [statement for statement in policies[0] if statement["Effect"] == "Allow"]
+    assert all("Service" in statement["Principal"] and "Condition" in statement for statement in allowed)
+    assert {str(statement["Resource"]) for statement in policies[0]} == {"*"}, "SQS refuses other queues' ARNs"
+
+
+def test_every_dead_letter_queue_has_an_alarm() -> None:
+    assert dead_letter_queues() == watched("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+
+
+def test_every_work_queue_has_an_alarm_on_its_age() -> None:
+    assert set(QUEUES) - dead_letter_queues() == watched("AWS/SQS", "ApproximateAgeOfOldestMessage")
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_worker_has_alarms(metric: str) -> None:
+    workers = {name for kind in ("SQS", "DynamoDB", "Schedule", "EventBridgeRule") for name, _ in events_of(kind)}
+    called = {
+        name
+        for machine in STATE_MACHINES.values()
+        for name in referenced(machine["DefinitionSubstitutions"]) & FUNCTIONS.keys()
+    }
+    assert workers | called == watched("AWS/Lambda", metric)
+
+
+def test_every_stream_consumer_has_dead_letters_a_bound_and_an_alarm() -> None:
+    consumers = dict(events_of("DynamoDB"))
+    assert consumers
+    assert consumers.keys() == watched("AWS/Lambda", "IteratorAge")
+    for stream in consumers.values():
+        assert referenced(stream["DestinationConfig"]) <= QUEUES.keys()
+        assert stream["MaximumRetryAttempts"] > 0
+        assert stream["MaximumRecordAgeInSeconds"] <= 86_400
+        assert stream["BisectBatchOnFunctionError"] is True
+
+
+def test_every_queue_consumer_reports_single_failures_and_is_bounded() -> None:
+    consumers = list(events_of("SQS"))
+    assert consumers
+    for name, event in consumers:
+        (queue,) = referenced(event["Queue"])
+        timeout = FUNCTIONS[name].get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
+        assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert event["ScalingConfig"]["MaximumConcurrency"] >= 2
+        assert QUEUES[queue]["VisibilityTimeout"] >= 6 * timeout, "less, and Lambda's own waiting sends messages twice"
+
+
+@pytest.mark.parametrize("name", STATE_MACHINES)
+def test_state_machine_logs_its_failures_and_has_an_alarm(name: str) -> None:
+    assert STATE_MACHINES[name]["Logging"]["Level"] == "ERROR"
+    for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
+        assert name in watched("AWS/States", metric)
+
+
+def test_every_rule_target_has_dead_letters_and_an_alarm() -> None:
+    rules = of_type("AWS::Events::Rule")
+    assert rules
+    for rule in rules.values():
+        assert all("DeadLetterConfig" in target for target in rule["Targets"])
+    lost = [alarm for alarm in ALARMS.values() if alarm.get("MetricName") == "InvocationsFailedToBeSentToDlq"]
+    alarmed = [dimension["Value"] for alarm in lost for dimension in alarm["Dimensions"]]
+    assert all(rule["Name"] in alarmed for rule in rules.values())
+
+
+@pytest.mark.parametrize("name", of_type("AWS::DynamoDB::Table"))
+def test_table_can_be_restored_and_has_an_alarm(name: str) -> None:
+    table = RESOURCES[name]
+    assert table["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}
+    assert name in watched("AWS/DynamoDB", "ReadThrottleEvents")
+    assert name in watched("AWS/DynamoDB", "WriteThrottleEvents")
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_alarm_says_what_to_do_and_tells_somebody(name: str) -> None:
+    alarm = ALARMS[name]
+    assert referenced(alarm["AlarmActions"]) == {"AlarmTopic"}
+    assert ": " in alarm["AlarmDescription"], "what is wrong, then what to do"
+    assert f"**{name}**" in (ROOT / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
+def test_logs_are_encrypted_and_end(name: str) -> None:
+    group = RESOURCES[name]["Properties"]
+    assert group["RetentionInDays"] <= 400
+    assert referenced(group["KmsKeyId"]) == {"EncryptionKey"}
+
+
+def test_dashboard_is_json_and_names_only_what_exists() -> None:
+    body: str = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    names = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", body)}
+    assert names - {"AWS::Region", "AWS::StackName"} <= RESOURCES.keys()
+    assert json.loads(re.sub(r"\$\{[^}]+\}", "name", body))["widgets"]
+
+
+def test_dashboard_and_code_agree_on_the_names_of_metrics() -> None:
+    body: str = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shown = set(re.findall(r'"\$\{AWS::StackName\}", "(\w+)"|\[".", "(Webhook\w+|PoisonEvents)"', body))
+    searched = set(re.findall(r'MetricName=\\"(\w+)', body))
+    code = "".join(
+        file.read_text() for folder in ("functions", "layers/core/hub") for file in (ROOT / folder).rglob("*.py")
+    )
+    named = {first or second for first, second in shown} | searched
+    assert len(named) >= 9
+    assert not [name for name in named if f'"{name}"' not in code]
