@@ -12,6 +12,7 @@ from functions.webhooks import payload, signing
 from functions.webhooks.models import Delivery, Status
 from functions.webhooks.store import StoredDelivery, StoredWebhook
 from hub import aws, ids, outbound, settings, times
+from hub.telemetry import logger
 
 SCHEDULES: dict[str, tuple[int, ...]] = {
     "standard": (1, 5, 30),
@@ -75,11 +76,17 @@ def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
         **signing.headers(body, delivery.event_id, delivery.event, started // 1000, [webhook.secret()]),
         "Content-Type": "application/json; charset=utf-8",
     }
+    outcome: dict[str, Any]
     try:
         answer = outbound.send("POST", webhook.url, headers=headers, body=body, max_response_bytes=MAX_ANSWER_BYTES)
     except outbound.OutboundError as error:
-        return {"at": started, "code": None, "ms": times.now_ms() - started, "error": error.reason}
-    return {"at": started, "code": answer.status, "ms": answer.milliseconds, "error": None}
+        outcome = {"at": started, "code": None, "ms": times.now_ms() - started, "error": error.reason}
+    else:
+        outcome = {"at": started, "code": answer.status, "ms": answer.milliseconds, "error": None}
+    if not is_success(outcome):
+        place = {"tenant": delivery.tenant, "webhook_id": delivery.webhook_id, "log_id": delivery.id}
+        logger().warning("a delivery was not taken", extra=place | {"outcome": outcome})
+    return outcome
 
 
 def is_success(outcome: Mapping[str, Any]) -> bool:

@@ -73,7 +73,12 @@ def _own_headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 Target = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_target)]
-Subscriptions = Annotated[list[str], Field(min_length=1, max_length=100), AfterValidator(_known_events)]
+_LISTED = {"items": {"enum": list(events.PATTERNS)}}
+Subscriptions = Annotated[
+    list[str],
+    Field(min_length=1, max_length=100, json_schema_extra=_LISTED),
+    AfterValidator(_known_events),
+]
 Secret = Annotated[str, Field(min_length=8, max_length=256, pattern=r"^[\x21-\x7e]+$")]
 Headers = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_own_headers)]
 

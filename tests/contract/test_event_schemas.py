@@ -72,3 +72,10 @@ def test_the_page_names_every_schema_and_its_sample_is_an_event() -> None:
     Draft202012Validator(SCHEMAS[sample["type"]], format_checker=FormatChecker()).validate(sample)
     assert pattern["source"] == [f"hub.{events.AREAS[sample['type']]}"]
     assert sample["type"].startswith(pattern["detail-type"][0]["prefix"])
+
+
+def test_what_a_subscription_can_name_fits_some_event() -> None:
+    for pattern in events.PATTERNS:
+        assert events.is_known(pattern)
+        assert any(events.matches(pattern, name) for name in events.AREAS)
+    assert not any(events.is_known(name) for name in ("", "ticket", "ticket.", ".*", "ticket.none", "none.*", "tick.*"))

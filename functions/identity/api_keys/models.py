@@ -36,7 +36,12 @@ def _known(permissions: list[str]) -> list[str]:
     return permissions
 
 
-Permissions = Annotated[list[str], Field(min_length=1, max_length=len(PERMISSIONS)), AfterValidator(_known)]
+_LISTED = {"items": {"enum": sorted(PERMISSIONS)}}
+Permissions = Annotated[
+    list[str],
+    Field(min_length=1, max_length=len(PERMISSIONS), json_schema_extra=_LISTED),
+    AfterValidator(_known),
+]
 
 
 class NewApiKey(Body):

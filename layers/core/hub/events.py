@@ -46,6 +46,9 @@ AREAS: dict[str, str] = {
 }
 """Every event and the area that emits it; on the bus its source is `hub.<area>`."""
 
+PATTERNS = ("*", *dict.fromkeys(f"{name.split('.')[0]}.*" for name in AREAS), *AREAS)
+"""Everything that a subscription can name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -73,10 +76,7 @@ def event(name: str, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_known(pattern: str) -> bool:
     """Whether a subscription names an event, all of a group (`ticket.*`) or all (`*`)."""
-    group = pattern.removesuffix(".*")
-    return (
-        pattern == "*" or pattern in AREAS or (group != pattern and any(name.startswith(f"{group}.") for name in AREAS))
-    )
+    return pattern in PATTERNS
 
 
 def matches(pattern: str, name: str) -> bool:

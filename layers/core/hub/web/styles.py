@@ -122,7 +122,11 @@ class D4(Style):
     def error(self, error: HubError, language: Language, request_id: str) -> dict[str, Any]:
         """`error` is the status's reason phrase."""
         message = "; ".join(_sentence(item, language) for item in error.fields) or self.message(error, language)
-        return {"statusCode": error.status, "message": message, "error": HTTPStatus(error.status).phrase}
+        return {
+            "statusCode": error.status,
+            "message": message,
+            "error": _PHRASES.get(error.status) or HTTPStatus(error.status).phrase,
+        }
 
 
 class D5(Style):
@@ -177,6 +181,8 @@ class OAuth(Style):
         return {"error": code, "error_description": description}
 
 
+# Python 3.13 renamed these two; an answer must not depend on the runtime's version.
+_PHRASES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
 _OAUTH_CODES = {
     401: "invalid_client",
     403: "access_denied",
