@@ -1,4 +1,7 @@
-"""From the table's stream to the bus: the events that a change carries, at least once, in order per item."""
+"""From the table's stream to the bus: the events that a change carries, at least once, in order per item.
+
+The audit record of a change goes from the stream into the audit trail.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from hub import aws, events, queues, settings
+from hub import audit, aws, events, queues, settings
 from hub.errors import Unavailable
-from hub.store.items import from_attribute
+from hub.store import table
+from hub.store.items import Item, from_attribute
 from hub.telemetry import count, lambda_handler, logger
 
 MAX_ENTRIES = 10
@@ -43,15 +47,23 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     """
     poison: list[str] = []
     entries: list[_Entry] = []
+    rows: dict[str, Item] = {}
     for record in event["Records"]:
         try:
-            entries += [_entry(one) for one in _new_events(record["dynamodb"])]
+            images = record["dynamodb"]
+            told = [_entry(one) for one in _new_events(images)]
+            rows |= {one["id"]: audit.row(one) for one in _new_audit(images)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             poison.append(_aside(record, error))
+        else:
+            entries += told
+    # First, because a row written again is the same row, and an event sent again is a second one.
+    table.put_many(table.activity(), list(rows.values()))
     for batch in _batches(entries):
         poison += _publish(batch)
     _put_aside(poison)
     count("EventsPublished", len(entries))
+    count("AuditRecords", len(rows))
 
 
 def _new_events(images: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -64,6 +76,12 @@ def _new_events(images: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for event in from_attribute(new):
         if event["id"] not in told:
             yield event
+
+
+def _new_audit(images: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The audit record of a change, where the new image has another than the old one."""
+    new, old = (images.get(name, {}).get("audit") for name in ("NewImage", "OldImage"))
+    return [] if new is None or new == old else [from_attribute(new)]
 
 
 def _entry(event: Mapping[str, Any]) -> _Entry:

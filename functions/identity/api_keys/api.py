@@ -44,7 +44,7 @@ def get_api_key(request: Request, api_key_id: str) -> ApiKey:
 @api.put("/v1/api-keys/{api_key_id}", permission="admin")
 def update_api_key(request: Request, api_key_id: str, body: ApiKeyChange) -> ApiKey:
     """Change the fields sent."""
-    return service.change(request.caller.tenant, api_key_id, body)
+    return service.change(request.caller, api_key_id, body)
 
 
 @api.delete("/v1/api-keys/{api_key_id}", permission="admin")
@@ -62,7 +62,7 @@ def get_api_key_usage(request: Request, api_key_id: str, query: UsageParameters)
 @api.post("/v1/api-keys/{api_key_id}/rotate", permission="admin")
 def rotate_api_key(request: Request, api_key_id: str, body: Rotation) -> RotatedApiKey:
     """Give an API key a new secret; the old one stays good for a while."""
-    return service.rotate(request.caller.tenant, api_key_id, body.overlap_seconds)
+    return service.rotate(request.caller, api_key_id, body.overlap_seconds)
 
 
 @lambda_handler

@@ -14,7 +14,7 @@ from functions.identity.api_keys.models import (
     UsagePoint,
 )
 from functions.identity.api_keys.store import StoredKey
-from hub import auth, events, ids, times
+from hub import audit, auth, events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest
 from hub.events import Caller
 from hub.store import table
@@ -41,7 +41,13 @@ def create(caller: Caller, wanted: NewApiKey) -> ApiKeyWithSecret:
         plan=caller.plan,
         counters=[],
     )
-    store.add(caller, key, events.event("api_key.created", caller, _told(key)))
+    told = _told(key)
+    store.add(
+        caller,
+        key,
+        events.event("api_key.created", caller, told),
+        audit.record("api_key.created", caller, key.id, told),
+    )
     return {**shown(key), "key": secret}
 
 
@@ -56,16 +62,17 @@ def get(tenant: str, key_id: str) -> ApiKey:
     return shown(store.get(tenant, key_id))
 
 
-def change(tenant: str, key_id: str, wanted: ApiKeyChange) -> ApiKey:
+def change(caller: Caller, key_id: str, wanted: ApiKeyChange) -> ApiKey:
     """Change the fields that were sent. Raises `Conflict` when the key was rotated or deleted meanwhile."""
     changes = wanted.model_dump(exclude_unset=True)
     if not changes:
         raise InvalidRequest(FieldError("body", "nothing_to_change"))
     if "expires_at" in changes:
         changes["expires_at"] = seconds(wanted.expires_at)
-    key = replace(store.get(tenant, key_id), **changes)
+    key = replace(store.get(caller.tenant, key_id), **changes)
+    told = wanted.model_dump(mode="json", exclude_unset=True)
     try:
-        store.change(tenant, key)
+        store.change(caller.tenant, key, audit.record("api_key.updated", caller, key_id, told))
     except table.ConditionFailed:
         raise Conflict from None
     return shown(key)
@@ -74,25 +81,28 @@ def change(tenant: str, key_id: str, wanted: ApiKeyChange) -> ApiKey:
 def delete(caller: Caller, key_id: str) -> None:
     """Delete a key: its secrets fail from the next request on."""
     key = store.get(caller.tenant, key_id)
-    store.remove(caller.tenant, key, events.event("api_key.deleted", caller, _told(key)))
+    event = events.event("api_key.deleted", caller, _told(key))
+    store.remove(caller.tenant, key, event, audit.record("api_key.deleted", caller, key_id, {"name": key.name}))
 
 
-def rotate(tenant: str, key_id: str, overlap_seconds: int) -> RotatedApiKey:
+def rotate(caller: Caller, key_id: str, overlap_seconds: int) -> RotatedApiKey:
     """Give a key a new secret; the old one stays good for the overlap, and never beyond the key's own expiry.
 
     Raises `Conflict` when the key was rotated or deleted meanwhile, or is used up by its expiry.
     """
-    key = store.get(tenant, key_id)
+    key = store.get(caller.tenant, key_id)
     ends = times.now() + overlap_seconds
     if key.expires_at is not None:
         ends = min(ends, key.expires_at)
     secret = auth.new_api_key()
+    prefix = secret[:PREFIX_LENGTH]
+    told = {"prefix": prefix, "previous_expires_at": times.iso(ends)}
+    record = audit.record("api_key.rotated", caller, key_id, told)
     try:
-        store.rotate(tenant, key, auth.credential_hash(secret), secret[:PREFIX_LENGTH], ends)
+        store.rotate(caller.tenant, key, auth.credential_hash(secret), prefix, ends, record)
     except table.ConditionFailed:
         raise Conflict from None
-    rotated = shown(replace(key, prefix=secret[:PREFIX_LENGTH]))
-    return {**rotated, "key": secret, "previous_expires_at": times.iso(ends)}
+    return {**shown(replace(key, prefix=prefix)), "key": secret, "previous_expires_at": times.iso(ends)}
 
 
 def usage(tenant: str, key_id: str, period: str) -> Usage:

@@ -46,10 +46,10 @@ class StoredKey:
         return max((counter["last_used_at"] for counter in self.counters if "last_used_at" in counter), default=None)
 
 
-def add(caller: events.Caller, key: StoredKey, event: Mapping[str, Any]) -> None:
-    """Write a key with its first credential and its event."""
+def add(caller: events.Caller, key: StoredKey, event: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
+    """Write a key with its first credential, its event and its audit record."""
     table.write(
-        table.Put(table.entities(), _item(caller.tenant, key) | {"events": [event]}, table.ABSENT),
+        table.Put(table.entities(), _item(caller.tenant, key) | {"events": [event], "audit": audit}, table.ABSENT),
         table.Put(table.activity(), _credential(caller.tenant, key, key.credentials[0])),
     )
 
@@ -68,14 +68,16 @@ def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page
     return found.holding(_with_counters(found.items))
 
 
-def change(tenant: str, key: StoredKey) -> None:
+def change(tenant: str, key: StoredKey, audit: Mapping[str, Any]) -> None:
     """Write a key's name, description, permissions and expiry, the last two to its credentials too."""
     entity = table.Update(
         table.entities(),
         keys.entity(tenant, KIND, key.id),
-        "SET #name = :name, #description = :description, #permissions = :permissions" + _expiry(key.expires_at),
+        "SET #audit = :audit, #name = :name, #description = :description, #permissions = :permissions"
+        + _expiry(key.expires_at),
         table.PRESENT + " AND #credentials = :credentials",
         {
+            "audit": audit,
             "name": key.name,
             "description": key.description,
             "permissions": key.permissions,
@@ -104,7 +106,9 @@ def change(tenant: str, key: StoredKey) -> None:
     table.write(entity, current, *replaced)
 
 
-def rotate(tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_at: int) -> None:
+def rotate(
+    tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_at: int, audit: Mapping[str, Any]
+) -> None:
     """Put a new secret before the current one, which ends at `old_expires_at`; one older than that ends now."""
     current, *older = key.credentials
     counts = {counter["pk"]: counter["usage_count"] for counter in key.counters}
@@ -113,9 +117,15 @@ def rotate(tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_
     entity = table.Update(
         table.entities(),
         keys.entity(tenant, KIND, key.id),
-        "SET #credentials = :credentials, #prefix = :prefix, #used_before = #used_before + :folded",
+        "SET #audit = :audit, #credentials = :credentials, #prefix = :prefix, #used_before = #used_before + :folded",
         table.PRESENT + " AND #credentials = :seen",
-        {"credentials": [new_hash, current], "seen": key.credentials, "prefix": prefix, "folded": folded},
+        {
+            "audit": audit,
+            "credentials": [new_hash, current],
+            "seen": key.credentials,
+            "prefix": prefix,
+            "folded": folded,
+        },
     )
     ending = table.Update(
         table.activity(),
@@ -131,9 +141,9 @@ def rotate(tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_
     table.write(entity, table.Put(table.activity(), _credential(tenant, key, new_hash)), ending, *removals)
 
 
-def remove(tenant: str, key: StoredKey, event: Mapping[str, Any]) -> None:
+def remove(tenant: str, key: StoredKey, event: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
     """Delete a key and its credentials; what remains tells of the event."""
-    entity = table.tombstone(keys.entity(tenant, KIND, key.id), [event], times.now())
+    entity = table.tombstone(keys.entity(tenant, KIND, key.id), [event], times.now(), audit)
     credentials = [table.Delete(table.activity(), keys.credential(credential)) for credential in key.credentials]
     table.write(entity, *credentials)
 

@@ -8,9 +8,15 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 
 
-def new(prefix: str) -> str:
+def new(prefix: str, milliseconds: int | None = None) -> str:
     """Make an id such as `wh_01JD3Z…`: prefix and a ULID (48 bits of milliseconds, 80 random ones)."""
-    return f"{prefix}_{_ulid(time.time_ns() // 1_000_000, secrets.randbits(_RANDOM_BITS))}"
+    made = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
+    return f"{prefix}_{_ulid(made, secrets.randbits(_RANDOM_BITS))}"
+
+
+def first(prefix: str, milliseconds: int) -> str:
+    """The id that no other of this kind and time sorts before: where a search by time begins or ends."""
+    return f"{prefix}_{_ulid(milliseconds, 0)}"
 
 
 def derived(prefix: str, milliseconds: int, *parts: str) -> str:

@@ -124,13 +124,16 @@ PRESENT = "attribute_exists(pk) AND attribute_not_exists(#deleted_at)"
 """Condition of changing an entity."""
 
 
-def tombstone(key: Key, events: Sequence[Mapping[str, Any]], seconds: int) -> Put:
-    """Delete an entity that has an event to tell of it: the last image on the stream carries the event.
+def tombstone(
+    key: Key, events: Sequence[Mapping[str, Any]], seconds: int, audit: Mapping[str, Any] | None = None
+) -> Put:
+    """Delete an entity that has events or an audit record to tell of it: the last image on the stream carries them.
 
     The tombstone keeps the order of the entity's events and costs one write; time to live removes it, and until then
     every read of this module passes it over. Fails where there is nothing to delete.
     """
-    return Put(entities(), {**key, "events": list(events), "deleted_at": seconds, "ttl": seconds}, condition=PRESENT)
+    told = {"events": list(events), "audit": audit}
+    return Put(entities(), {**key, **told, "deleted_at": seconds, "ttl": seconds}, condition=PRESENT)
 
 
 def get(table: str, key: Key, *, consistent: bool = False) -> Item | None:
@@ -232,7 +235,11 @@ class Query:
 def pages(
     query: Query, *, limit: int | None = None, after: Key | Mapping[str, Any] | None = None
 ) -> Iterator[tuple[list[Item], Item | None]]:
-    """Read a query page by page: the items, and the key to go on after (`None` on the last page)."""
+    """Read a query page by page: the items, and the key to go on after (`None` on the last page).
+
+    `limit` bounds the first page, before the query's condition; each further one may be twice as long, so that a
+    condition that few rows meet does not cost a call for every few rows.
+    """
     parameters = query.parameters()
     if limit:
         parameters["Limit"] = limit
@@ -246,6 +253,8 @@ def pages(
         yield [from_item(item) for item in answer["Items"]], from_item(start) if start else None
         if not start:
             return
+        if limit:
+            parameters["Limit"] = limit = 2 * limit
 
 
 def count(query: Query, *, after: Item | None, bound: int) -> int:
