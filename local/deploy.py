@@ -23,10 +23,10 @@ _LOCAL_PARAMETERS = {"Environment": "local", "AllowLoopbackTargets": "true"}
 _STACK_SECONDS = 300
 
 
-def is_deployed(aws: Aws, build: Build) -> bool:
-    """Whether this very build is what the emulator's restored state holds."""
+def is_deployed(stack: Stack, aws: Aws, build: Build) -> bool:
+    """Whether this very build, for these very addresses, is what the emulator's restored state holds."""
     try:
-        return aws.parameters.get_parameter(Name=_DEPLOYED_BUILD)["Parameter"].get("Value") == build.digest
+        return aws.parameters.get_parameter(Name=_DEPLOYED_BUILD)["Parameter"].get("Value") == _mark(stack, build)
     except aws.parameters.exceptions.ParameterNotFound:
         return False
 
@@ -35,7 +35,7 @@ def deploy(stack: Stack, aws: Aws, build: Build, target: Target) -> None:
     """Create or update the stack; a failure is a `StackError` with CloudFormation's own reason."""
     aws.buckets.create_bucket(Bucket=_BUCKET)
     sam = Path(sys.executable).parent / "sam"
-    parameters = {**target.parameters, **_LOCAL_PARAMETERS}
+    parameters = {**target.parameters, **_LOCAL_PARAMETERS, "PublicUrl": stack.base_url}
     command: list[str | Path] = [
         sam,
         "deploy",
@@ -87,7 +87,11 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
             )
     _replace(stack.addresses_file, json.dumps(addresses))
     _write_function_environments(stack, aws, ids)
-    aws.parameters.put_parameter(Name=_DEPLOYED_BUILD, Value=build.digest, Type="String", Overwrite=True)
+    aws.parameters.put_parameter(Name=_DEPLOYED_BUILD, Value=_mark(stack, build), Type="String", Overwrite=True)
+
+
+def _mark(stack: Stack, build: Build) -> str:
+    return f"{build.digest} {stack.base_url}"
 
 
 def physical_ids(aws: Aws) -> dict[str, str]:

@@ -44,7 +44,7 @@ def _serve(stack: Stack, ready: int | None) -> None:
     console = _Console()
     with _starting(stack, console) as emulator:
         aws = Aws(stack.aws_endpoint)
-        if deploy.is_deployed(aws, built):
+        if deploy.is_deployed(stack, aws, built):
             with _step("Opening the front door"):
                 deploy.complete(stack, aws, built)
         else:
