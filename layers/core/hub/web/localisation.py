@@ -96,6 +96,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "quota_exceeded": ("数量已达上限 {limit}", "The limit of {limit} is reached"),
     "nothing_to_retry": ("没有可重试的失败记录", "There is no failed delivery to retry"),
+    "last_admin": ("至少需要一名启用的管理员", "At least one active administrator must remain"),
+    "own_user": ("不能删除自己", "You cannot delete yourself"),
     "webhook_inactive": ("Webhook 未启用", "The webhook is not active"),
     "oauth_error": ("{description}", "{description}"),
     "public_client_has_no_secret": ("公共客户端没有密钥", "A public client has no secret"),
@@ -136,6 +138,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
     "unknown_log": ("不存在", "does not exist"),
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
+    "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
+    "taken": ("已存在", "is taken already"),
     "too_many_bytes": ("不能超过 {limit} 字节", "must have at most {limit} bytes"),
 }
 
