@@ -85,7 +85,10 @@ def end_of_user(tenant: str, user_id: str, app_id: str = "") -> None:
     """End every grant of a user, or those to one application."""
     prefix = f"{app_id}#" if app_id else ""
     pointers = table.items(table.Query(table.activity(), keys.partition(tenant, USER_GRANTS, user_id), prefix=prefix))
-    _end_many(_endings(tenant, *pointer["sk"].split("#"), user_id) for pointer in pointers)
+    _end_many(
+        _endings(tenant, to_app, grant_id, user_id)
+        for to_app, grant_id in (pointer["sk"].split("#") for pointer in pointers)
+    )
 
 
 def end_all(tenant: str, user_id: str) -> None:

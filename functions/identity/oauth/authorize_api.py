@@ -87,7 +87,7 @@ class _Asked:
     """An authorization request that is known to come of a registered application, with a redirect URI of its own."""
 
     def __init__(self, request: Request) -> None:
-        """Check the request. What is wrong with client or redirect URI is raised as it is: it must not be sent there."""
+        """Check the request. What is wrong with client or redirect URI is raised as it is, not sent there."""
         sent = parse_parameters(AuthorizeParameters, request.query())
         app = app_store.by_client_id(sent.client_id) if sent.client_id else None
         if app is None:

@@ -1,16 +1,16 @@
 """Errors of RFC 6749 sections 4.1.2.1 and 5.2, and RFC 8707 section 2.
 
-    HubError
-    └── OAuthError               400
-        ├── InvalidOAuthRequest  400  invalid_request
-        ├── InvalidClient        401  invalid_client
-        ├── InvalidGrant         400  invalid_grant
-        ├── UnauthorizedClient   400  unauthorized_client
-        ├── UnsupportedGrantType 400  unsupported_grant_type
-        ├── UnsupportedResponse  400  unsupported_response_type
-        ├── InvalidScope         400  invalid_scope
-        ├── InvalidTarget        400  invalid_target
-        └── AccessDenied         403  access_denied
+HubError
+└── OAuthError               400
+    ├── InvalidOAuthRequest  400  invalid_request
+    ├── InvalidClient        401  invalid_client
+    ├── InvalidGrant         400  invalid_grant
+    ├── UnauthorizedClient   400  unauthorized_client
+    ├── UnsupportedGrantType 400  unsupported_grant_type
+    ├── UnsupportedResponse  400  unsupported_response_type
+    ├── InvalidScope         400  invalid_scope
+    ├── InvalidTarget        400  invalid_target
+    └── AccessDenied         403  access_denied
 """
 
 from hub.errors import HubError

@@ -8,7 +8,7 @@ Parameter = Annotated[str, Field(max_length=4096)]
 
 
 class OAuthParameters(BaseModel):
-    """Parameters of an OAuth endpoint, from a form, JSON or a query; unknown ones are ignored (RFC 6749 section 3.2)."""
+    """Parameters of an OAuth endpoint, from form, JSON or query; unknown ones are ignored (RFC 6749 section 3.2)."""
 
     model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
 

@@ -53,7 +53,13 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def sign_in(
-    app: str, csrf: str, language: Language, *, email: str = "", error: str = "", values: Mapping[str, object] | None = None
+    app: str,
+    csrf: str,
+    language: Language,
+    *,
+    email: str = "",
+    error: str = "",
+    values: Mapping[str, object] | None = None,
 ) -> Raw:
     """The sign-in page; posts `email`, `password`, `csrf` and `action=sign_in` to its own address."""
     problem = f'<p class="error" role="alert">{_text(error, language, values)}</p>' if error else ""

@@ -147,9 +147,8 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
 
 def _check_code(code: Item, sent: TokenRequest) -> None:
     """Raise `InvalidGrant` unless redirect URI and verifier are those of the authorization request."""
-    if code["redirect_uri_sent"] or sent.redirect_uri:
-        if sent.redirect_uri != code["redirect_uri"]:
-            raise InvalidGrant("redirect_uri is not that of the authorization request")
+    if (code["redirect_uri_sent"] or sent.redirect_uri) and sent.redirect_uri != code["redirect_uri"]:
+        raise InvalidGrant("redirect_uri is not that of the authorization request")
     if bool(code["code_challenge"]) != bool(sent.code_verifier):
         # A verifier without a challenge is a downgrade (RFC 9700 section 4.8.2), a challenge without one a theft.
         raise InvalidGrant("code_verifier and code_challenge go together")
@@ -279,5 +278,3 @@ def access_token(grant: Grant, issuer: str, scopes: Sequence[str], seconds: int)
 
 def _new_refresh_token(grant_id: str) -> str:
     return f"rt_{grant_id.removeprefix('gr_')}_{random.token_urlsafe(32)}"
-
-

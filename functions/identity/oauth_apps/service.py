@@ -16,7 +16,7 @@ from hub.store import table
 from hub.store.paging import Page
 from hub.web.validation import PageParameters
 
-SECRET_PREFIX = "secret_"
+SECRET_PREFIX = "secret_"  # noqa: S105 - what every secret begins with
 
 
 def create(caller: Caller, wanted: NewApp) -> AppWithSecret:
