@@ -9,7 +9,10 @@ from pydantic import Field
 
 from functions.identity.api_keys import service
 from functions.identity.api_keys.models import NewApiKey
-from hub import events, ids, passwords, times
+from functions.identity.users import service as users
+from functions.identity.users import store as user_store
+from functions.identity.users.models import Email, NewUser
+from hub import events, passwords, times
 from hub.errors import Conflict
 from hub.store import keys, table
 from hub.telemetry import lambda_handler
@@ -21,7 +24,7 @@ class FirstTenant(Body):
 
     tenant: str = Field(default="default", pattern=keys.TENANT_PATTERN)
     plan: str = Field(default="enterprise", pattern="^(free|enterprise)$")
-    email: str = Field(default="admin@example.com", pattern=r"^[^@\s]{1,64}@[^@\s]{1,180}$")
+    email: Email = "admin@example.com"
     name: str = Field(default="Administrator", min_length=1, max_length=100)
 
 
@@ -40,29 +43,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _add_tenant(caller: events.Caller, wanted: FirstTenant, password: str) -> None:
-    now = times.now()
-    tenant = {**keys.entity(wanted.tenant, "TENANT", wanted.tenant), "plan": wanted.plan, "created_at": now}
-    user_id = ids.new("user")
-    told = {
-        "user_id": user_id,
-        "email": wanted.email,
-        "name": wanted.name,
-        "role": "admin",
-        "created_at": times.iso(now),
+    tenant = {
+        **keys.entity(wanted.tenant, user_store.TENANTS, wanted.tenant),
+        "plan": wanted.plan,
+        "administrators": 1,
+        "created_at": times.now(),
     }
-    user = {
-        **keys.entity(wanted.tenant, "USER", user_id),
-        "email": wanted.email,
-        "name": wanted.name,
-        "role": "admin",
-        "status": "active",
-        "password": passwords.hash_password(password),
-        "created_at": now,
-        "updated_at": now,
-        "events": [events.event("user.created", caller, told)],
-    }
-    address = {**keys.entity(wanted.tenant, "EMAIL", wanted.email.lower()), "user_id": user_id}
+    user = users.new_user(NewUser(email=wanted.email, name=wanted.name, role="admin", password=password))
+    made = user_store.creation(wanted.tenant, user, *users.creation_records(caller, user))
     try:
-        table.write(*(table.Put(table.entities(), item, table.ABSENT) for item in (tenant, user, address)))
+        table.write(table.Put(table.entities(), tenant, table.ABSENT), *made)
     except table.ConditionFailed:
         raise Conflict from None

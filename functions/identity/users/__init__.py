@@ -1,0 +1,1 @@
+"""Users (CONTRACT section 3, in the style of document 3)."""
