@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from functions.identity.models import NewApiKey
+from functions.identity.api_keys.models import NewApiKey
+from functions.identity.users.models import NewUser, UserChange
 from hub import auth, events
 from local.openapi.deliveries import event_schemas
 from tests.contract import memory
@@ -31,13 +32,17 @@ def emitted() -> set[str]:
 def published() -> Iterator[dict[str, dict[str, Any]]]:
     """What a subscriber of the bus got, by event name, after each thing happened that has an event."""
     with memory.data_plane():
-        from functions.identity import service
+        from functions.identity.api_keys import service
+        from functions.identity.users import service as users
 
         tenant = memory.bootstrap("acme")
-        credential = auth.authenticate(tenant.api_key)
+        credential = auth.authenticate(tenant.api_key, "https://api.example.com")
         caller = events.Caller(tenant.name, credential.plan, credential.id, "req_1")
         made = service.create(caller, NewApiKey(name="短", permissions=["read"]))
         service.delete(caller, made["id"])
+        user = users.create(caller, NewUser(email="zhang@example.com", name="张三"))
+        users.change(caller, user["id"], UserChange(name="张三丰", password="correct horse battery"))
+        users.delete(caller, user["id"])
         yield {event["detail-type"]: event for event in memory.published()}
 
 
