@@ -1,6 +1,6 @@
 """The first tenant of a deployment, its administrator and first API key; further tenants likewise.
 
-Invoked by the operator, who alone may (IAM): `make bootstrap`, or `sam remote invoke BootstrapFunction`.
+Invoked by the operator, who alone may (IAM): `sam remote invoke BootstrapFunction`.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ CONCURRENCY = 10
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch from SQS (`delivery.message` or `delivery.retry_message`)."""
-    messages, broken = queues.read(event)
+    messages, broken = queues.read(event, "tenant", "webhook_id", "id")
     places = [_place(message) for message in messages.values()]
     stored = store.together(list(dict.fromkeys(places))) if places else {}
     due: dict[tuple[str, str, str], tuple[StoredWebhook, StoredDelivery]] = {}

@@ -19,7 +19,7 @@ class FanOutSettings:
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of events from SQS (each body is the event, the bus's `detail`)."""
-    messages, broken = queues.read(event)
+    messages, broken = queues.read(event, "id", "type", "timestamp", "tenant", "data")
     webhooks = {tenant: store.of_tenant(tenant) for tenant in {message["tenant"] for message in messages.values()}}
     origins: list[str] = []
     bodies: list[str] = []

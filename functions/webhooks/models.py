@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, Field
 
 from hub import events, outbound
-from hub.web.validation import Body, Parameters, refused
+from hub.web.validation import Body, PageParameters, refused
 
 RetryPolicy = Literal["standard", "extended"]
 Status = Literal["success", "failed", "pending"]
@@ -113,12 +113,10 @@ class RetryRequest(Body):
     log_ids: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
 
 
-class LogParameters(Parameters):
+class LogParameters(PageParameters):
     """Query of `GET /v1/webhooks/{webhook_id}/logs`: 50 rows by default."""
 
-    page: Annotated[int, Field(ge=1)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: Annotated[str, Field(max_length=1024)] | None = None
     status: Status | None = None
     event: Annotated[str, Field(max_length=100)] | None = None
 

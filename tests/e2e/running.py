@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import requests
 from botocore.config import Config
+from requests.adapters import HTTPAdapter
 
 from local.process import port_in_use
 
@@ -41,6 +42,7 @@ class Client:
         self._session = requests.Session()
         # A developer's proxy must not stand between the tests and this machine.
         self._session.trust_env = False
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
 
     def close(self) -> None:
         """Close its connections."""

@@ -1,16 +1,15 @@
 """From a change to a receiver: signed, in the documented shape, and again until it is taken."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
-from threading import Barrier
 from typing import Any
 
 import pytest
-from requests import Response
 
+from tests.e2e.concurrency import at_once
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.receiving import Answer
@@ -147,18 +146,6 @@ def test_failed_deliveries_are_tried_again_and_then_by_hand(
     eventually(lambda: stack.waiting("WebhookDeliveryQueue") == 0, "an empty queue")
     assert len(broken.received) == 5, "asking twice sends once"
     assert api.post(retry).status_code == 422
-
-
-def at_once(times: int, call: Callable[[], Response]) -> list[Response]:
-    """Make a call several times at the same moment."""
-    start = Barrier(times)
-
-    def wait_and_call(_: int) -> Response:
-        start.wait(10)
-        return call()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(wait_and_call, range(times)))
 
 
 def _finished(api: Client, webhook: Mapping[str, Any]) -> dict[str, Any]:

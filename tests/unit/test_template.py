@@ -201,6 +201,8 @@ def test_every_queue_consumer_reports_single_failures_and_is_bounded() -> None:
 
 @pytest.mark.parametrize("name", STATE_MACHINES)
 def test_state_machine_logs_its_failures_and_has_an_alarm(name: str) -> None:
+    definition = yaml_parse((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
+    assert definition["TimeoutSeconds"] > 0
     assert STATE_MACHINES[name]["Logging"]["Level"] == "ERROR"
     for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
         assert name in watched("AWS/States", metric)

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, Field
 from hub.web.validation import Body, Description, FutureTime, Name, Parameters, refused
 
 GROUPS = (
-    "api_keys",
     "plugins",
     "integrations",
     "webhooks",
@@ -15,7 +14,6 @@ GROUPS = (
     "conversations",
     "tickets",
     "statistics",
-    "users",
     "customers",
     "orders",
     "iot",

@@ -21,8 +21,11 @@ def send(queue_url: str, bodies: Sequence[str]) -> set[int]:
     return failed
 
 
-def read(event: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Read a Lambda's batch: the JSON objects by message id, and the ids of messages that hold none."""
+def read(event: Mapping[str, Any], *required: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Read a Lambda's batch: the JSON objects by message id, and the ids of messages that are none.
+
+    An object that lacks a `required` field is none either: it goes to the dead letters alone, not with its batch.
+    """
     messages: dict[str, dict[str, Any]] = {}
     broken: list[str] = []
     for record in event["Records"]:
@@ -30,10 +33,10 @@ def read(event: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]
             body = json.loads(record["body"])
         except ValueError:
             body = None
-        if isinstance(body, dict):
+        if isinstance(body, dict) and body.keys() >= set(required):
             messages[record["messageId"]] = body
         else:
-            logger().error("a message is not a JSON object", extra={"message_id": record["messageId"]})
+            logger().error("a message is not what this queue carries", extra={"message_id": record["messageId"]})
             count("BrokenMessages")
             broken.append(record["messageId"])
     return messages, broken

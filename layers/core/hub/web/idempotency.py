@@ -38,7 +38,7 @@ def once(request: Request, route: str, work: Callable[[], Response]) -> Response
     key = keys.idempotency(tenant, _hash(route, request.path, given))
     answered = _take(key, _hash(request.body.decode(errors="replace")), tenant)
     if answered is not None:
-        answered["headers"]["Idempotency-Replayed"] = "true"
+        answered["headers"] |= {"Idempotency-Replayed": "true", "X-Request-ID": request.request_id}
         return answered
     try:
         response = work()

@@ -115,11 +115,14 @@ class Api:
         started = time.perf_counter()
         request = Request(event)
         route = self.routes[event["routeKey"]]
+        rate: RateLimit | None = None
         try:
+            if not route.public:
+                request.credential = auth.authenticate(request.token(), request.base_url, route.bucket)
             response = self._answer(route, request)
         except RateLimited as error:
+            rate = error.rate
             response = self._error(error, request)
-            response["headers"] |= _rate_headers(error.rate)
         except HubError as error:
             response = self._error(error, request)
         except BotoCoreError:
@@ -131,24 +134,21 @@ class Api:
         except Exception:  # noqa: BLE001 - the last line: whatever went wrong, the caller gets the group's own 500
             logger().exception("unexpected error")
             response = self._error(HubError(), request)
+        if request.credential:
+            rate = request.credential.rate
+        if rate:
+            response["headers"] |= _rate_headers(rate)
         self._record(route, request, response["statusCode"], started)
         return response
 
     def _answer(self, route: Route, request: Request) -> dict[str, Any]:
-        if route.public:
+        if request.credential is None:
             return self._serve(route, request)
-        request.credential = auth.authenticate(request.token(), request.base_url, route.bucket)
-        try:
-            if not request.credential.allows(self.group, route.permission):
-                raise Forbidden
-            if route.method == "POST":
-                response = idempotency.once(request, route.key, lambda: self._serve(route, request))
-            else:
-                response = self._serve(route, request)
-        except HubError as error:
-            response = self._error(error, request)
-        response["headers"] |= _rate_headers(request.credential.rate)
-        return response
+        if not request.credential.allows(self.group, route.permission):
+            raise Forbidden
+        if route.method == "POST":
+            return idempotency.once(request, route.key, lambda: self._serve(route, request))
+        return self._serve(route, request)
 
     def _serve(self, route: Route, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = dict(request.path_parameters)

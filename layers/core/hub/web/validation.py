@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hub import times
@@ -31,6 +31,12 @@ class PageParameters(Parameters):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=1024)] | None = None
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.cursor is not None and "page" in self.model_fields_set:
+            raise refused("not_combined", field="cursor", other="page")
+        return self
+
 
 def _future(value: datetime) -> datetime:
     if value <= datetime.now(UTC):
@@ -52,7 +58,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def refused(reason: str, **values: Any) -> PydanticCustomError:
-    """The error of a validator of ours: `reason` is a key of `hub.web.localisation`."""
+    """The error of a validator of ours: `reason` is a key of `hub.web.localisation`.
+
+    A validator of a whole model names the field that it is about in `field`.
+    """
     return PydanticCustomError("hub", "{reason}", {"reason": reason, "values": values})
 
 
@@ -93,7 +102,7 @@ def _field_error(details: ErrorDetails) -> FieldError:
     # A union's own name and a dictionary's key marker stand in pydantic's location; people know neither.
     place = ".".join(str(part) for part in details["loc"] if part != "[key]") or "body"
     if kind == "hub":
-        return FieldError(place, context["reason"], context["values"])
+        return FieldError(context["values"].get("field", place), context["reason"], context["values"])
     if kind in _WRONG_TYPES:
         return FieldError(place, _WRONG_TYPES[kind], wrong_type=True)
     return FieldError(place, _REASONS.get(kind, "malformed"), dict(context))

@@ -1,0 +1,95 @@
+"""Nothing crosses tenants."""
+
+from typing import Any
+
+import pytest
+from requests import Response
+
+from tests.e2e.conftest import OpenReceiver
+from tests.e2e.polling import eventually
+from tests.e2e.running import Client
+
+BODIES: dict[str, Any] = {
+    "GET /v1/api-keys/{api_key_id}": None,
+    "PUT /v1/api-keys/{api_key_id}": {"name": "stolen"},
+    "DELETE /v1/api-keys/{api_key_id}": None,
+    "GET /v1/api-keys/{api_key_id}/usage": None,
+    "POST /v1/api-keys/{api_key_id}/rotate": {},
+    "GET /v1/webhooks/{webhook_id}": None,
+    "PUT /v1/webhooks/{webhook_id}": {"active": False},
+    "PATCH /v1/webhooks/{webhook_id}": {"active": False},
+    "DELETE /v1/webhooks/{webhook_id}": None,
+    "POST /v1/webhooks/{webhook_id}/test": None,
+    "GET /v1/webhooks/{webhook_id}/logs": None,
+    "POST /v1/webhooks/{webhook_id}/retry": {},
+}
+"""Every route that takes an id, with a body that its owner could send."""
+
+
+@pytest.fixture
+def ids(api: Client, receiver: OpenReceiver) -> dict[str, str]:
+    """One of everything that has an id, of the tenant of `api`."""
+    return {
+        "{api_key_id}": api.new_key("Mine")["id"],
+        "{webhook_id}": api.new_webhook(receiver().url, "api_key.created")["id"],
+    }
+
+
+def _call(caller: Client, route: str, ids: dict[str, str]) -> Response:
+    method, path = route.split()
+    for name, value in ids.items():
+        path = path.replace(name, value)
+    return caller.request(method, path, json=BODIES[route])
+
+
+def test_every_route_with_an_id_is_known_here(api: Client) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in paths.items()
+        for method in operations
+        if "{" in path and method in {"get", "put", "post", "patch", "delete"}
+    }
+    assert described == set(BODIES)
+
+
+def test_another_tenants_ids_do_not_exist(api: Client, other_tenant: Client, ids: dict[str, str]) -> None:
+    before = [api.get("/v1/api-keys").json(), api.get("/v1/webhooks").json()]
+
+    for route in BODIES:
+        answer = _call(other_tenant, route, ids)
+        assert answer.status_code == 404, route
+        assert answer.json()["error"]["code"] == "NOT_FOUND"
+        unknown = _call(other_tenant, route, {name: "x" + value[1:] for name, value in ids.items()})
+        assert _without_request_id(unknown) == _without_request_id(answer), "it must not even be told that it exists"
+
+    after = [api.get("/v1/api-keys").json(), api.get("/v1/webhooks").json()]
+    own_key = {"usage_count": 0, "last_used_at": None}
+    for list_before, list_after in zip(before, after, strict=True):
+        assert [row | own_key for row in list_after["data"]] == [row | own_key for row in list_before["data"]]
+
+
+def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids: dict[str, str]) -> None:
+    assert ids["{api_key_id}"] in [key["id"] for key in api.get("/v1/api-keys").json()["data"]]
+    theirs = other_tenant.get("/v1/api-keys").json()["data"]
+    assert [key["name"] for key in theirs] == ["first key"]
+    assert other_tenant.get("/v1/webhooks").json()["data"] == []
+
+
+def test_events_reach_their_own_tenants_webhooks_only(
+    api: Client, other_tenant: Client, receiver: OpenReceiver
+) -> None:
+    mine, theirs = receiver(), receiver()
+    api.new_webhook(mine.url, "*")
+    other_tenant.new_webhook(theirs.url, "*")
+
+    api.new_key("Mine")
+    other_tenant.new_key("Theirs")
+    eventually(lambda: mine.about("Mine") and theirs.about("Theirs"), "both events")
+
+    assert mine.about("Theirs") == []
+    assert theirs.about("Mine") == []
+
+
+def _without_request_id(answer: Response) -> Any:
+    return answer.json() | {"requestId": None}
