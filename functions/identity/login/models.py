@@ -15,7 +15,7 @@ class Login(Body):
 
     password: Password
     email: Annotated[str, Field(max_length=254)] = ""
-    tenant: Annotated[str, Field(pattern=keys.TENANT_PATTERN.pattern)] = "default"
+    tenant: Annotated[str, Field(pattern=keys.TENANT_PATTERN)] = "default"
 
 
 class TokenToVerify(Body):

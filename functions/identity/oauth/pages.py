@@ -83,7 +83,8 @@ def consent(app: str, email: str, host: str, scopes: Sequence[str], csrf: str, l
     wanted = "".join(f"<li>{_scope(scope, language)}</li>" for scope in scopes)
     form = (
         f"<h1>{title}</h1><p>{_text('signed_in_as', language, {'email': email})}</p>"
-        f"<div>{_text('will_be_able', language)}</div><ul>{wanted}</ul><p>{_text('goes_to', language, {'host': host})}</p>"
+        f"<div>{_text('will_be_able', language)}</div><ul>{wanted}</ul>"
+        f"<p>{_text('goes_to', language, {'host': host})}</p>"
         f'<form method="post"><input type="hidden" name="csrf" value="{escape(csrf)}"><div class="buttons">'
         f'<button class="plain" name="action" value="deny">{_text("deny", language)}</button>'
         f'<button name="action" value="allow">{_text("allow", language)}</button></div>'

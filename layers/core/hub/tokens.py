@@ -51,6 +51,9 @@ class _KmsRs256(RSAAlgorithm):
     def prepare_key(self, key: Any) -> Any:
         return key
 
+    def check_key_length(self, key: Any) -> str | None:
+        return None
+
     def sign(self, msg: bytes, key: Any) -> bytes:
         answer = aws.kms().sign(
             KeyId=key,
