@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from functions.identity.api_keys import service
+from functions.identity.api_keys import service as api_keys
 from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users import service as users
 from functions.identity.users import store as user_store
@@ -30,19 +30,23 @@ class FirstTenant(Body):
 
 @lambda_handler
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Make a tenant. The answer holds the password and the key, which are stored as hashes only.
+    """Make a tenant, all of it or nothing. The answer holds the password and the key, stored as hashes only.
 
     Raises `Conflict` where the tenant exists already.
     """
     wanted = FirstTenant.model_validate(event or {})
     password = passwords.generate()
     caller = events.Caller(wanted.tenant, wanted.plan, "operator", context.aws_request_id)
-    _add_tenant(caller, wanted, password)
-    key = service.create(caller, NewApiKey(name="first key", permissions=["read", "write", "admin"]))
+    first_key = NewApiKey(name="first key", permissions=["read", "write", "admin"])
+    key_writes, key = api_keys.prepared(caller, first_key)
+    try:
+        table.write(*_tenant_writes(caller, wanted, password), *key_writes)
+    except table.ConditionFailed:
+        raise Conflict from None
     return {"tenant": wanted.tenant, "admin_email": wanted.email, "admin_password": password, "api_key": key["key"]}
 
 
-def _add_tenant(caller: events.Caller, wanted: FirstTenant, password: str) -> None:
+def _tenant_writes(caller: events.Caller, wanted: FirstTenant, password: str) -> list[table.Put]:
     tenant = {
         **keys.entity(wanted.tenant, user_store.TENANTS, wanted.tenant),
         "plan": wanted.plan,
@@ -51,7 +55,4 @@ def _add_tenant(caller: events.Caller, wanted: FirstTenant, password: str) -> No
     }
     user = users.new_user(NewUser(email=wanted.email, name=wanted.name, role="admin", password=password))
     made = user_store.creation(wanted.tenant, user, *users.creation_records(caller, user))
-    try:
-        table.write(table.Put(table.entities(), tenant, table.ABSENT), *made)
-    except table.ConditionFailed:
-        raise Conflict from None
+    return [table.Put(table.entities(), tenant, table.ABSENT), *made]

@@ -27,6 +27,13 @@ _DAYS = {"day": 1, "week": 7, "month": 30}
 
 def create(caller: Caller, wanted: NewApiKey) -> ApiKeyWithSecret:
     """Make a key; its secret is in the answer and nowhere else."""
+    writes, made = prepared(caller, wanted)
+    table.write(*writes)
+    return made
+
+
+def prepared(caller: Caller, wanted: NewApiKey) -> tuple[tuple[table.Put, table.Put], ApiKeyWithSecret]:
+    """The writes that make a key, and what is shown of it, its secret included."""
     secret = auth.new_api_key()
     key = StoredKey(
         id=ids.new("ak"),
@@ -42,13 +49,9 @@ def create(caller: Caller, wanted: NewApiKey) -> ApiKeyWithSecret:
         counters=[],
     )
     told = _told(key)
-    store.add(
-        caller,
-        key,
-        events.event("api_key.created", caller, told),
-        audit.record("api_key.created", caller, key.id, told),
-    )
-    return {**shown(key), "key": secret}
+    event = events.event("api_key.created", caller, told)
+    writes = store.creation(caller.tenant, key, event, audit.record("api_key.created", caller, key.id, told))
+    return writes, {**shown(key), "key": secret}
 
 
 def listed(tenant: str, query: PageParameters) -> Page[ApiKey]:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub import auth, events, times
+from hub import auth, times
 from hub.errors import NotFound
 from hub.store import keys, paging, table
 from hub.store.items import Item
 
 KIND = "API_KEY"
-MAX_CREDENTIALS = 2
-"""The current secret and the one it replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,13 @@ class StoredKey:
         return max((counter["last_used_at"] for counter in self.counters if "last_used_at" in counter), default=None)
 
 
-def add(caller: events.Caller, key: StoredKey, event: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
-    """Write a key with its first credential, its event and its audit record."""
-    table.write(
-        table.Put(table.entities(), _item(caller.tenant, key) | {"events": [event], "audit": audit}, table.ABSENT),
-        table.Put(table.activity(), _credential(caller.tenant, key, key.credentials[0])),
-    )
+def creation(
+    tenant: str, key: StoredKey, event: Mapping[str, Any], audit: Mapping[str, Any]
+) -> tuple[table.Put, table.Put]:
+    """The writes of a new key and its first credential."""
+    item = _item(tenant, key) | {"events": [event], "audit": audit}
+    credential = _credential(tenant, key, key.credentials[0])
+    return table.Put(table.entities(), item, table.ABSENT), table.Put(table.activity(), credential)
 
 
 def get(tenant: str, key_id: str) -> StoredKey:

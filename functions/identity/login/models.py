@@ -4,6 +4,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from pydantic import Field
 
+from hub.passwords import NewPassword
 from hub.store import keys
 from hub.web.validation import Body
 
@@ -28,7 +29,7 @@ class PasswordChange(Body):
     """Body of `POST /api/auth/change-password`."""
 
     old_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class LoggedIn(TypedDict):

@@ -44,7 +44,7 @@ def authorize(request: Request) -> Raw | AuthorizationUrl:
         return _next_page(request, asked)
     except HubError as error:
         if wants_json:
-            raise
+            raise error.reason if isinstance(error, _SentBack) else error
         return _shown_or_sent(request, error)
 
 
@@ -78,7 +78,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 class _SentBack(HubError):
     """An error that the application is told of at its redirect URI (RFC 6749 section 4.1.2.1)."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, reason: OAuthError, location: str) -> None:
+        self.reason = reason
         self.location = location
         super().__init__()
 
@@ -103,7 +104,7 @@ class _Asked:
         try:
             self.scopes = self._checked()
         except OAuthError as error:
-            raise _SentBack(self.error(error)) from None
+            raise self.sent_back(error) from None
 
     def _checked(self) -> list[str]:
         sent = self.sent
@@ -121,10 +122,10 @@ class _Asked:
         tokens.check_resource(sent.resource, self.issuer)
         return tokens.scopes_of(sent.scope, self.app.scopes)
 
-    def error(self, error: OAuthError) -> str:
-        """The address that tells the application of an error."""
+    def sent_back(self, error: OAuthError) -> _SentBack:
+        """The error as one that the application is told of."""
         description = text(error.message_key, "en-US", error.values)
-        return self._back(error=error.error_code, error_description=description)
+        return _SentBack(error, self._back(error=error.error_code, error_description=description))
 
     def code(self, user: StoredUser, scopes: list[str]) -> str:
         """The address that brings the application its code."""
@@ -155,7 +156,7 @@ def _next_page(request: Request, asked: _Asked) -> Raw:
         return _sign_in_page(request, asked)
     scopes = _allowed_to(user, asked.scopes)
     if not scopes:
-        raise _SentBack(asked.error(AccessDenied("the user may not allow any of these scopes")))
+        raise asked.sent_back(AccessDenied("the user may not allow any of these scopes"))
     if apps.consent_covers(asked.app.tenant, user.id, asked.app.id, scopes):
         return pages.redirect(asked.code(user, scopes))
     csrf = sessions.csrf(request)
@@ -188,7 +189,7 @@ def _decide(request: Request, asked: _Asked, *, allowed: bool) -> Raw:
     if user is None:
         return _sign_in_page(request, asked)
     if not allowed:
-        raise _SentBack(asked.error(AccessDenied("the user denied access")))
+        raise asked.sent_back(AccessDenied("the user denied access"))
     scopes = _allowed_to(user, asked.scopes)
     caller = Caller(asked.app.tenant, asked.app.plan, user.id, request.request_id)
     apps.remember_consent(caller, user.id, asked.app.id, scopes)

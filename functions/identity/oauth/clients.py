@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 from functions.identity.oauth.errors import InvalidClient, InvalidOAuthRequest
 from functions.identity.oauth.models import ClientParameters
 from functions.identity.oauth_apps import store
-from functions.identity.oauth_apps.models import LOOPBACK
+from functions.identity.oauth_apps.models import LOOPBACK, is_redirect_uri
 from functions.identity.oauth_apps.store import StoredApp
 from hub import auth, throttle, times
 from hub.web.request import Request
@@ -81,7 +81,8 @@ def _is_same_loopback(registered: str, sent: str) -> bool:
         port = other.port
     except ValueError:
         return False
-    if one.scheme != "http" or one.hostname not in LOOPBACK or not sent.isascii():
+    # urlsplit passes over tabs and line breaks, which would reach the Location header.
+    if one.scheme != "http" or one.hostname not in LOOPBACK or not is_redirect_uri(sent):
         return False
     host = f"[{one.hostname}]" if ":" in (one.hostname or "") else one.hostname
     netloc = f"{host}:{port}" if port else host

@@ -33,7 +33,8 @@ def user_of(request: Request, tenant: str) -> StoredUser | None:
     cookie = request.cookies.get(_name(request, _SESSION))
     if not cookie:
         return None
-    session = table.get(table.activity(), keys.session(auth.credential_hash(cookie)))
+    # The browser comes back milliseconds after it signed in, and must fail as soon as its session was ended.
+    session = table.get(table.activity(), keys.session(auth.credential_hash(cookie)), consistent=True)
     if session is None or session["tenant"] != tenant or session["expires_at"] <= times.now():
         return None
     user = users.find(tenant, session["user_id"])

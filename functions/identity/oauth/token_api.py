@@ -50,6 +50,8 @@ def introspect_token(request: Request, form: TokenHint) -> Introspection:
     app = clients.authenticated(request, form)
     if app.client_type == "public":
         raise InvalidOAuthRequest("only a client with a secret may introspect")
+    if not form.token:
+        raise InvalidOAuthRequest("token is missing")
     row = _row(app, form.token, request.base_url)
     if row is None or row["expires_at"] <= times.now():
         return {"active": False}

@@ -25,7 +25,9 @@ from functions.identity.oauth.errors import (
     UnsupportedGrantType,
 )
 from functions.identity.oauth.models import TokenAnswer, TokenRequest
+from functions.identity.oauth_apps import service as apps
 from functions.identity.oauth_apps.store import StoredApp
+from functions.identity.users import store as users
 from hub import auth, ids, secrets, times, tokens
 from hub.store import keys, table
 from hub.store.items import Item
@@ -123,6 +125,7 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     _check_code(code, sent)
     if code["expires_at"] <= times.now() and "used_at" not in code:
         raise InvalidGrant("the code has expired")
+    _check_person(app, code)
     grant = Grant(
         tenant=app.tenant,
         plan=app.plan,
@@ -157,6 +160,15 @@ def _check_code(code: Item, sent: TokenRequest) -> None:
             raise InvalidGrant("code_verifier is malformed")
         if not hmac.compare_digest(challenge(sent.code_verifier), code["code_challenge"]):
             raise InvalidGrant("code_verifier does not match")
+
+
+def _check_person(app: StoredApp, code: Item) -> None:
+    """Raise `InvalidGrant` unless the user may still allow, and still allows, what the code stands for."""
+    user = users.find(app.tenant, code["user_id"])
+    if user is None or user.status != "active" or ("admin" in code["scopes"] and user.role != "admin"):
+        raise InvalidGrant("the user may no longer allow this")
+    if not apps.consent_covers(app.tenant, user.id, app.id, code["scopes"]):
+        raise InvalidGrant("the user no longer allows this")
 
 
 def _refresh(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
