@@ -44,7 +44,7 @@ def authorize(request: Request) -> Raw | AuthorizationUrl:
         return _next_page(request, asked)
     except HubError as error:
         if wants_json:
-            raise error.reason if isinstance(error, _SentBack) else error
+            raise (error.reason if isinstance(error, _SentBack) else error) from None
         return _shown_or_sent(request, error)
 
 
