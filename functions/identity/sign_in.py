@@ -20,4 +20,6 @@ def check(tenant: str, email: str, password: str, address: str) -> StoredUser | 
     if user is None or user.status != "active":
         return None
     throttle.forgive("sign-in account", account)
+    if user.password and passwords.needs_rehash(user.password):
+        store.rehash(tenant, user, passwords.hash_password(password))
     return user

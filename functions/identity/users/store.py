@@ -109,8 +109,8 @@ def get(tenant: str, user_id: str, *, consistent: bool = False) -> StoredUser:
 
 
 def find(tenant: str, user_id: str) -> StoredUser | None:
-    """Read a user who may be gone."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, user_id))
+    """Read a user who may be gone, or deactivated just now: what is asked is whether they may sign in."""
+    item = table.get(table.entities(), keys.entity(tenant, KIND, user_id), consistent=True)
     return _user(item) if item else None
 
 
@@ -118,7 +118,7 @@ def by_email(tenant: str, email: str) -> StoredUser | None:
     """Find the user with an email, in whatever case it is written."""
     if not 0 < len(email) <= MAX_EMAIL:
         return None
-    address = table.get(table.entities(), keys.entity(tenant, EMAILS, email.lower()))
+    address = table.get(table.entities(), keys.entity(tenant, EMAILS, email.lower()), consistent=True)
     return find(tenant, address["user_id"]) if address else None
 
 

@@ -66,7 +66,7 @@ def is_password(password: str, stored: str | None) -> bool:
 
     `stored` is `None` for an unknown user and for one without a password: as much is computed, and it is never right.
     """
-    _, cost, block_size, parallel, salt, digest = (stored or _NOBODY).split("$")
+    _, cost, block_size, parallel, salt, digest = (stored or _of_nobody()).split("$")
     bounded = password[:MAX_LENGTH]
     made = _scrypt(bounded, base64.b64decode(salt), int(cost), int(block_size), int(parallel))
     return hmac.compare_digest(made, base64.b64decode(digest)) and stored is not None and bounded == password
@@ -74,7 +74,12 @@ def is_password(password: str, stored: str | None) -> bool:
 
 def needs_rehash(stored: str) -> bool:
     """Whether a hash was made with other parameters than are used now: hash again when the password is at hand."""
-    return stored.split("$")[:4] != _NOBODY.split("$")[:4]
+    return stored.split("$")[:4] != _of_nobody().split("$")[:4]
+
+
+def _of_nobody() -> str:
+    """The hash of no password, with the parameters of now."""
+    return _stored(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))
 
 
 def _stored(salt: bytes, digest: bytes) -> str:
@@ -108,7 +113,3 @@ def _breached() -> bytes:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-_NOBODY = _stored(bytes(_SALT_BYTES), bytes(_DIGEST_BYTES))
-"""The hash of no password."""

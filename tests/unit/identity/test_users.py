@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity import credentials
+from functions.identity import credentials, sign_in
 from functions.identity.credentials import Grant
 from functions.identity.users import service, store
 from functions.identity.users.models import NewUser, UserChange
@@ -298,3 +298,18 @@ def test_the_plan_is_the_tenants() -> None:
     assert store.plan("acme") == "enterprise"
     with pytest.raises(NotFound):
         store.plan("nowhere")
+
+
+def test_signing_in_makes_a_weaker_hash_stronger(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(passwords, "_PARALLEL", 1)
+        user = make("one@example.com", password=GOOD)
+    weaker = store.get("acme", user).password
+    assert sign_in.check("acme", "one@example.com", "wrong password", "192.0.2.1") is None
+    assert store.get("acme", user).password == weaker
+    assert sign_in.check("acme", "one@example.com", GOOD, "192.0.2.1")
+    stronger = store.get("acme", user).password
+    assert stronger != weaker
+    assert passwords.is_password(GOOD, stronger)
+    assert sign_in.check("acme", "one@example.com", GOOD, "192.0.2.1")
+    assert store.get("acme", user).password == stronger
