@@ -236,7 +236,7 @@ def test_the_audit_log_shows_who_did_what(client: Client, tenant: memory.Tenant)
         "changes": {"email": "zhang@example.com", "name": "张三", "role": "member", "status": "active"},
     }
     more = log("GET", "/v1/audit-log", query={"cursor": answer.body["pagination"]["next_cursor"]})
-    assert [record["action"] for record in more.body["data"]] == ["api_key.created", "user.created"]
+    assert {record["action"] for record in more.body["data"]} == {"api_key.created", "user.created"}
     # A record stands under the id of the key that acted.
     own = log("GET", "/v1/audit-log", query={"actor": record["actor"]})
     assert [one["id"] for one in own.body["data"]] == [record["id"]]

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +66,10 @@ def published(*records: dict[str, Any]) -> None:
     publisher.handler({"Records": [{"dynamodb": record} for record in records]}, None)
 
 
-def test_everything_done_to_keys_and_users_is_there_with_who_did_it() -> None:
+def test_everything_done_to_keys_and_users_is_there_with_who_did_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Records of one millisecond have no order.
+    milliseconds = itertools.count(times.now_ms())
+    monkeypatch.setattr(times, "now_ms", lambda: next(milliseconds))
     memory.bootstrap("acme")
     key = api_keys.create(CALLER, NewApiKey(name="k", permissions=["read"]))
     api_keys.change(CALLER, key["id"], ApiKeyChange(permissions=["write"], expires_at=None))
