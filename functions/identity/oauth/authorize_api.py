@@ -154,9 +154,7 @@ def _next_page(request: Request, asked: _Asked) -> Raw:
     user = sessions.user_of(request, asked.app.tenant)
     if user is None:
         return _sign_in_page(request, asked)
-    scopes = _allowed_to(user, asked.scopes)
-    if not scopes:
-        raise asked.sent_back(AccessDenied("the user may not allow any of these scopes"))
+    scopes = _allowed_to(user, asked)
     if apps.consent_covers(asked.app.tenant, user.id, asked.app.id, scopes):
         return pages.redirect(asked.code(user, scopes))
     csrf = sessions.csrf(request)
@@ -190,15 +188,18 @@ def _decide(request: Request, asked: _Asked, *, allowed: bool) -> Raw:
         return _sign_in_page(request, asked)
     if not allowed:
         raise asked.sent_back(AccessDenied("the user denied access"))
-    scopes = _allowed_to(user, asked.scopes)
+    scopes = _allowed_to(user, asked)
     caller = Caller(asked.app.tenant, asked.app.plan, user.id, request.request_id)
     apps.remember_consent(caller, user.id, asked.app.id, scopes)
     return pages.redirect(asked.code(user, scopes))
 
 
-def _allowed_to(user: StoredUser, scopes: list[str]) -> list[str]:
-    """What of the scopes a user can give: administration only an administrator."""
-    return scopes if user.role == "admin" else [scope for scope in scopes if scope != "admin"]
+def _allowed_to(user: StoredUser, asked: _Asked) -> list[str]:
+    """What of the scopes asked for a user can give: administration only an administrator."""
+    scopes = asked.scopes if user.role == "admin" else [scope for scope in asked.scopes if scope != "admin"]
+    if not scopes:
+        raise asked.sent_back(AccessDenied("the user may not allow any of these scopes"))
+    return scopes
 
 
 def _shown_or_sent(request: Request, error: HubError) -> Raw:
