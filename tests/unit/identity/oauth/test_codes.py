@@ -1,10 +1,10 @@
 """Authorization codes: one use, one client, one redirect URI, one verifier."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,25 +14,22 @@ from functions.identity.oauth.models import TokenAnswer, TokenRequest
 from functions.identity.oauth_apps import store
 from hub import times
 from hub.store import table
-from tests.contract.sign_in_server import ISSUER, Answer, App, Browser, Pkce, Server, User
-
-
-def refused(answer: Answer, error: str, status: int = 400) -> bool:
-    return (answer.status, answer.json().get("error")) == (status, error)
+from tests.contract.sign_in_server import ISSUER, App, Browser, Pkce, Server, User
+from tests.unit.identity.oauth.answers import calls, refused
 
 
 def test_a_code_gives_tokens_that_work(server: Server, app: App, code: str, pkce: Pkce) -> None:
     answer = app.exchange(code, code_verifier=pkce.verifier)
     assert answer.status == 200, answer
     given = answer.json()
-    assert server.request("GET", "/v1/webhooks", token=given["access_token"]).status == 200
+    assert calls(server, given["access_token"]) == 200
     assert (given["token_type"], given["expires_in"], given["scope"]) == ("Bearer", 3600, "read write")
 
 
 def test_a_replayed_code_is_refused_and_what_it_gave_dies(server: Server, app: App, code: str, pkce: Pkce) -> None:
     given = app.exchange(code, code_verifier=pkce.verifier).json()
     assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
-    assert server.request("GET", "/v1/webhooks", token=given["access_token"]).status == 401
+    assert calls(server, given["access_token"]) == 401
     assert refused(app.refresh(given["refresh_token"]), "invalid_grant")
     assert app.introspect(given["access_token"]) == {"active": False}
 
@@ -44,29 +41,13 @@ def test_a_code_replayed_after_its_minute_still_ends_what_it_gave(
     later = times.now() + 120
     with patch.object(times, "now", lambda: later):
         assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
-    assert server.request("GET", "/v1/webhooks", token=given["access_token"]).status == 401
+    assert calls(server, given["access_token"]) == 401
 
 
 def test_a_code_is_good_for_a_minute(app: App, code: str, pkce: Pkce) -> None:
     later = times.now() + 61
     with patch.object(times, "now", lambda: later):
         assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
-
-
-@pytest.fixture
-def atomic_calls() -> Iterator[None]:
-    """Each DynamoDB call happens as a whole, as on AWS: moto's transactions are not safe between threads."""
-    from botocore.client import BaseClient
-
-    lock = threading.Lock()
-    real = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def one_at_a_time(self: Any, *arguments: Any) -> Any:
-        with lock:
-            return real(self, *arguments)
-
-    with patch.object(BaseClient, "_make_api_call", one_at_a_time):
-        yield
 
 
 @pytest.mark.usefixtures("atomic_calls")
@@ -202,8 +183,6 @@ def test_a_missing_parameter_is_an_invalid_request(app: App, missing: str) -> No
 
 @pytest.mark.parametrize("name", ["code", "grant_type", "client_id", "redirect_uri", "code_verifier"])
 def test_a_parameter_sent_twice_is_an_invalid_request(server: Server, app: App, name: str) -> None:
-    from urllib.parse import urlencode
-
     form = {"grant_type": "authorization_code", "code": "x", **app.credentials, name: "x"}
     answer = server.request("POST", "/oauth/token", form=urlencode(form) + f"&{name}=y")
     assert refused(answer, "invalid_request")
