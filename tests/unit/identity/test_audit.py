@@ -58,6 +58,12 @@ def write_rows(number: int, *, oldest: int, step: int = 1000) -> list[str]:
     return [record["id"] for record in reversed(made)]
 
 
+def let_time_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each reading of the clock be later than the one before: records of one millisecond have no order."""
+    milliseconds = itertools.count(times.now_ms())
+    monkeypatch.setattr(times, "now_ms", lambda: next(milliseconds))
+
+
 def image(*, audit: Any = None, events: Any = None) -> dict[str, Any]:
     return {name: to_attribute(value) for name, value in (("audit", audit), ("events", events)) if value is not None}
 
@@ -67,9 +73,7 @@ def published(*records: dict[str, Any]) -> None:
 
 
 def test_everything_done_to_keys_and_users_is_there_with_who_did_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Records of one millisecond have no order.
-    milliseconds = itertools.count(times.now_ms())
-    monkeypatch.setattr(times, "now_ms", lambda: next(milliseconds))
+    let_time_pass(monkeypatch)
     memory.bootstrap("acme")
     key = api_keys.create(CALLER, NewApiKey(name="k", permissions=["read"]))
     api_keys.change(CALLER, key["id"], ApiKeyChange(permissions=["write"], expires_at=None))
@@ -80,9 +84,9 @@ def test_everything_done_to_keys_and_users_is_there_with_who_did_it(monkeypatch:
     users.delete(CALLER, user["id"])
     memory.published()
 
-    assert [(record["actor"], record["action"]) for record in reversed(listed())] == [
-        ("operator", "user.created"),
-        ("operator", "api_key.created"),
+    done_by = [(record["actor"], record["action"]) for record in reversed(listed())]
+    assert sorted(done_by[:2]) == [("operator", "api_key.created"), ("operator", "user.created")]
+    assert done_by[2:] == [
         *(("ak_1", f"api_key.{done}") for done in ("created", "updated", "rotated", "deleted")),
         *(("ak_1", f"user.{done}") for done in ("created", "updated", "deleted")),
     ]
@@ -107,7 +111,8 @@ def test_the_same_change_seen_twice_is_one_record() -> None:
     assert len(before) == 3
 
 
-def test_a_record_that_the_old_image_carried_is_not_told_again() -> None:
+def test_a_record_that_the_old_image_carried_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_time_pass(monkeypatch)
     first, second = audit.record("user.created", CALLER, "user_1"), audit.record("user.updated", CALLER, "user_1")
     published({"NewImage": image(audit=first), "OldImage": image(audit=first)})
     assert listed() == []
