@@ -4,7 +4,7 @@ from typing import Any
 
 from functions.identity.audit import service
 from functions.identity.audit.models import AuditParameters, AuditRecord
-from hub.store.paging import CursorPage
+from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
 from hub.web.resolver import Api
@@ -14,7 +14,7 @@ api = Api("audit_log", D1())
 
 
 @api.get("/v1/audit-log", permission="admin")
-def list_audit_log(request: Request, query: AuditParameters) -> CursorPage[AuditRecord]:
+def list_audit_log(request: Request, query: AuditParameters) -> Page[AuditRecord]:
     """List what was done to keys, applications, users and grants in the last 90 days, the newest first.
 
     A record can be read some seconds after what it tells of.
