@@ -101,8 +101,13 @@ unit: venv ## Unit tests, AWS in memory (moto)
 contract: venv ## Every example of the documents
 	@$(PYTEST) tests/contract -n auto
 
+.PHONY: node
+node: ## What tests run on Node.js: an OAuth client and the browser's driver, pinned, in tests/node/node_modules
+	@cd tests/node && { cmp -s package-lock.json node_modules/lock.json || { \
+		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/lock.json; }; }
+
 .PHONY: e2e
-e2e: venv ## The deployed template, on ports and data of its own
+e2e: venv node ## The deployed template, on ports and data of its own
 	@$(PYTEST) tests/e2e
 
 .PHONY: bench
@@ -120,5 +125,5 @@ deploy: venv ## Build for Lambda and deploy to your AWS account, asking first (E
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; the embedded run's data (.local) stays
-	@rm -rf $(VENV) .venv-checkov .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-checkov tests/node/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, utils
 from moto.kms.utils import RSAPrivateKey
 
+from tests.contract.forms import hidden_fields
 from tests.contract.memory import REGION, data_plane
 
 ISSUER = "https://hub.example.com"
@@ -288,20 +288,6 @@ def _sign_digest(key: Any, message: bytes, signing_algorithm: str) -> bytes:
     assert (len(message), signing_algorithm) == (32, "RSASSA_PKCS1_V1_5_SHA_256")
     signature: bytes = key.private_key.sign(message, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
     return signature
-
-
-def hidden_fields(page: str) -> dict[str, str]:
-    """The hidden inputs of a page."""
-    found: dict[str, str] = {}
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            given = dict(attrs)
-            if tag == "input" and given.get("type") == "hidden":
-                found[given["name"] or ""] = given["value"] or ""
-
-    Reader().feed(page)
-    return found
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from functions.identity import sign_in
 from functions.identity.oauth import pages
 from hub import times
-from tests.contract.sign_in_server import CALLBACK, ISSUER, STATE, Answer, App, Browser, Server, User, hidden_fields
+from tests.contract.forms import hidden_fields
+from tests.contract.sign_in_server import CALLBACK, ISSUER, STATE, Answer, App, Browser, Server, User
 
 WRONG = {"zh-CN": "邮箱或密码错误", "en-US": "The email or the password is wrong"}
 
