@@ -30,6 +30,7 @@ _SETTINGS = {
     "EVENT_BUS_NAME": "hub",
     "POISON_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PoisonEventsQueue",
     "WEBHOOK_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookDeliveryQueue",
+    "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "ALLOW_LOOPBACK_TARGETS": "true",
 }
 
@@ -44,7 +45,7 @@ class Tenant:
 
 @contextmanager
 def data_plane() -> Iterator[None]:
-    """Tables, key, queues and bus, empty."""
+    """Tables, key, queues, bus and state machine, empty."""
     with patch.dict("os.environ", _SETTINGS), mock_aws():
         _forget()
         _make()
@@ -67,12 +68,34 @@ def published() -> list[dict[str, Any]]:
     from functions.outbox import publisher
 
     publisher.handler({"Records": list(_stream_records())}, None)
+    return [json.loads(body) for body in received("Subscriber")]
+
+
+def received(queue: str) -> list[str]:
+    """Take all messages of a queue."""
     sqs = boto3.client("sqs", region_name=REGION)
-    url = sqs.get_queue_url(QueueName="Subscriber")["QueueUrl"]
-    messages = []
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    bodies = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        messages += [json.loads(message["Body"]) for message in batch]
-    return messages
+        bodies += [message["Body"] for message in batch]
+    return bodies
+
+
+def executions() -> list[dict[str, Any]]:
+    """The input of every execution of the retry machine that was started, the oldest first."""
+    machines = boto3.client("stepfunctions", region_name=REGION)
+    arn = _SETTINGS["WEBHOOK_RETRY_STATE_MACHINE_ARN"]
+    started = machines.list_executions(stateMachineArn=arn)["executions"]
+    described = [machines.describe_execution(executionArn=one["executionArn"]) for one in reversed(started)]
+    return [json.loads(one["input"]) for one in described]
+
+
+def stored() -> list[dict[str, Any]]:
+    """Every item of both tables, as DynamoDB has it."""
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    names = ("Table", "ActivityTable")
+    pages = [page for name in names for page in dynamodb.get_paginator("scan").paginate(TableName=name)]
+    return [dict(item) for page in pages for item in page["Items"]]
 
 
 def _make() -> None:
@@ -93,6 +116,11 @@ def _make() -> None:
     events.put_rule(Name="all", EventBusName="hub", EventPattern=json.dumps({"source": [{"prefix": "hub."}]}))
     queue = f"arn:aws:sqs:{REGION}:123456789012:Subscriber"
     events.put_targets(Rule="all", EventBusName="hub", Targets=[{"Id": "Subscriber", "Arn": queue}])
+    boto3.client("stepfunctions", region_name=REGION).create_state_machine(
+        name="WebhookRetryStateMachine",
+        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/retry",
+    )
 
 
 def _forget() -> None:
