@@ -92,7 +92,7 @@ class Clock:
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """Tables, key, queues, bus and state machine, empty; no client, setting or data key of a test before."""
+    """Tables, key, queues, bus and state machine, empty; no setting or data key of a test before."""
     with memory.data_plane():
         yield
 
