@@ -18,7 +18,7 @@ NO_URL = ("必须是 http 或 https 网址", "must be an http or https URL")
 
 @dataclass(frozen=True)
 class Bad:
-    """A request to refuse: `body` goes as JSON unless it is bytes; `place` is the field named, `reasons` (zh, en) why."""
+    """A request to refuse: `body` goes as JSON unless it is bytes; `place` is the field, `reasons` (zh, en) say why."""
 
     name: str
     path: str
