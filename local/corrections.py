@@ -4,11 +4,18 @@ They reach into private names, so the version is pinned exactly and `apply` refu
 at by a person first. Each correction brings the emulator nearer to what AWS does.
 """
 
+import hashlib
+import io
 import json
+import os
 import queue
+import tempfile
+import threading
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -17,6 +24,8 @@ from ministack.services import dynamodb, lambda_svc
 MINISTACK_VERSION = "1.5.33"
 _END_OF_INVOCATION = "\x1eend of invocation"
 _LOG_DRAIN_SECONDS = 0.25
+_SQS_CONCURRENCY = 5
+_unpacking = threading.Lock()
 
 _ANSWER = """\
         try:
@@ -62,6 +71,8 @@ def apply(sink: LogSink) -> None:
     _keep_exception_names()
     _answer_failures_as_api_gateway()
     _keep_stream_records()
+    _unpack_layers_once()
+    _start_with_few_batches()
 
 
 def _end_invocations_with_a_mark(sink: LogSink) -> None:
@@ -166,6 +177,47 @@ def _keep_stream_records() -> None:
         load(state)
 
     dynamodb.get_state, dynamodb.load_persisted_state = save_with_streams, load_with_streams
+
+
+def _unpack_layers_once() -> None:
+    """Let all workers use one copy of a layer.
+
+    MiniStack unpacks 2000 files for every worker, inside the process that serves: a burst that starts twenty of them
+    would stand still for half a minute, and so would the end, which removes them.
+    """
+    spawn = lambda_runtime.Worker._spawn
+
+    def spawn_with_layers(self: Any) -> None:
+        given = self.config
+        folders = [
+            _unpacked(archive) for archive in map(lambda_svc._resolve_layer_zip, given.get("Layers", [])) if archive
+        ]
+        variables = given.get("Environment", {}).get("Variables", {})
+        variables = {**variables, "_LAMBDA_LAYERS_DIRS": os.pathsep.join(map(str, folders))}
+        self.config = {**given, "Layers": [], "Environment": {"Variables": variables}}
+        try:
+            spawn(self)
+        finally:
+            self.config = given
+
+    lambda_runtime.Worker._spawn = spawn_with_layers
+
+
+def _unpacked(archive: bytes) -> Path:
+    folder = Path(tempfile.gettempdir()) / "layers" / hashlib.sha256(archive).hexdigest()
+    with _unpacking:
+        if not folder.exists():
+            draft = folder.with_suffix(".draft")
+            with zipfile.ZipFile(io.BytesIO(archive)) as layer:
+                layer.extractall(draft)
+            draft.rename(folder)
+    return folder
+
+
+def _start_with_few_batches() -> None:
+    """Take five batches of a queue at once, as AWS does before it scales up: each takes a process of its own here."""
+    concurrency = lambda_svc._sqs_esm_concurrency
+    lambda_svc._sqs_esm_concurrency = lambda *given: min(_SQS_CONCURRENCY, concurrency(*given))
 
 
 def _unread_stream_records() -> dict[tuple[str, str, str], tuple[int, list[dict[str, Any]]]]:

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import boto3
+from botocore.client import BaseClient
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
@@ -30,8 +33,15 @@ _SETTINGS = {
     "EVENT_BUS_NAME": "hub",
     "POISON_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PoisonEventsQueue",
     "WEBHOOK_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookDeliveryQueue",
+    "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "ALLOW_LOOPBACK_TARGETS": "true",
 }
+
+
+@cache
+def client(service: str) -> Any:
+    """An AWS client of the tests'; making one takes longer than most tests."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,9 @@ class Tenant:
 
 @contextmanager
 def data_plane() -> Iterator[None]:
-    """Tables, key, queues and bus, empty."""
-    with patch.dict("os.environ", _SETTINGS), mock_aws():
+    """Tables, key, queues, bus and state machine, empty."""
+    # Passwords carry the cost of their hash; one that keeps an attacker busy keeps tests busy too.
+    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), mock_aws():
         _forget()
         _make()
         try:
@@ -67,40 +78,84 @@ def published() -> list[dict[str, Any]]:
     from functions.outbox import publisher
 
     publisher.handler({"Records": list(_stream_records())}, None)
-    sqs = boto3.client("sqs", region_name=REGION)
-    url = sqs.get_queue_url(QueueName="Subscriber")["QueueUrl"]
-    messages = []
+    return [json.loads(body) for body in received("Subscriber")]
+
+
+def received(queue: str) -> list[str]:
+    """Take all messages of a queue."""
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    bodies = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        messages += [json.loads(message["Body"]) for message in batch]
-    return messages
+        bodies += [message["Body"] for message in batch]
+    return bodies
+
+
+def executions() -> list[dict[str, Any]]:
+    """The input of every execution of the retry machine that was started, the oldest first."""
+    machines = client("stepfunctions")
+    arn = _SETTINGS["WEBHOOK_RETRY_STATE_MACHINE_ARN"]
+    started = machines.list_executions(stateMachineArn=arn)["executions"]
+    described = [machines.describe_execution(executionArn=one["executionArn"]) for one in reversed(started)]
+    return [json.loads(one["input"]) for one in described]
+
+
+def stored() -> list[dict[str, Any]]:
+    """Every item of both tables, as DynamoDB has it."""
+    dynamodb = client("dynamodb")
+    names = ("Table", "ActivityTable")
+    pages = [page for name in names for page in dynamodb.get_paginator("scan").paginate(TableName=name)]
+    return [dict(item) for page in pages for item in page["Items"]]
+
+
+@contextmanager
+def _atomic_calls() -> Iterator[None]:
+    """A call of DynamoDB's happens at once; moto's, of several threads, would happen into each other."""
+    one_by_one = RLock()
+    make = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        with one_by_one:
+            return make(client, operation, parameters)
+
+    with patch.object(BaseClient, "_make_api_call", call):
+        yield
 
 
 def _make() -> None:
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb = client("dynamodb")
     for name in ("Table", "ActivityTable"):
         properties = TEMPLATE["Resources"][name]["Properties"]
         wanted = {key: properties[key] for key in _TABLE_PROPERTIES if key in properties}
         if stream := properties.get("StreamSpecification"):
             wanted["StreamSpecification"] = stream | {"StreamEnabled": True}
         dynamodb.create_table(TableName=name, **wanted)
-    kms = boto3.client("kms", region_name=REGION)
+    kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
-    sqs = boto3.client("sqs", region_name=REGION)
+    sqs = client("sqs")
     for name in ("PoisonEventsQueue", "WebhookDeliveryQueue", "Subscriber"):
         sqs.create_queue(QueueName=name)
-    events = boto3.client("events", region_name=REGION)
+    events = client("events")
     events.create_event_bus(Name="hub")
     events.put_rule(Name="all", EventBusName="hub", EventPattern=json.dumps({"source": [{"prefix": "hub."}]}))
     queue = f"arn:aws:sqs:{REGION}:123456789012:Subscriber"
     events.put_targets(Rule="all", EventBusName="hub", Targets=[{"Id": "Subscriber", "Arn": queue}])
+    client("stepfunctions").create_state_machine(
+        name="WebhookRetryStateMachine",
+        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/retry",
+    )
 
 
 def _forget() -> None:
-    """Drop what the process has read of settings, clients and keys, as a new one starts without."""
+    """Drop what the process has read of settings and keys, as a new one starts without.
+
+    The clients stay: every data plane here has the same account, region and endpoint.
+    """
     from hub import secrets
 
     for name, module in list(sys.modules.items()):
-        if name.split(".")[0] in ("hub", "functions"):
+        if name.split(".")[0] in ("hub", "functions") and name != "hub.aws":
             for value in vars(module).values():
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
@@ -108,8 +163,8 @@ def _forget() -> None:
 
 
 def _stream_records() -> Iterator[Any]:
-    arn = boto3.client("dynamodb", region_name=REGION).describe_table(TableName="Table")["Table"]["LatestStreamArn"]
-    streams = boto3.client("dynamodbstreams", region_name=REGION)
+    arn = client("dynamodb").describe_table(TableName="Table")["Table"]["LatestStreamArn"]
+    streams = client("dynamodbstreams")
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
         yield from streams.get_records(ShardIterator=start["ShardIterator"])["Records"]

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 
-from tests.contract.memory import REGION, TEMPLATE, bootstrap, data_plane
+from tests.contract.memory import TEMPLATE, bootstrap, data_plane
 
 Grants = set[tuple[str, str]]
 """Pairs of action and logical id (`ActivityTable/index/gsi1` for an index)."""
@@ -132,16 +131,9 @@ class Work:
 
 
 @pytest.fixture(autouse=True)
-def tenant(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def tenant() -> Iterator[str]:
     """A tenant in an empty deployment; answers with its API key."""
     with data_plane():
-        machines = boto3.client("stepfunctions", region_name=REGION)
-        made = machines.create_state_machine(
-            name="WebhookRetryStateMachine",
-            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-            roleArn="arn:aws:iam::123456789012:role/retry",
-        )
-        monkeypatch.setenv("WEBHOOK_RETRY_STATE_MACHINE_ARN", made["stateMachineArn"])
         yield bootstrap("default").api_key
 
 

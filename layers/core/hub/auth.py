@@ -77,18 +77,13 @@ class RateLimited(TooManyRequests):
 
 def new_api_key() -> str:
     """Make an API key: `sk_live_`, 32 random base62 characters (190 bits), a checksum of 6."""
-    body = KEY_PREFIX + "".join(secrets.choice(_BASE62) for _ in range(_RANDOM_CHARACTERS))
+    body = KEY_PREFIX + _base62(secrets.randbelow(62**_RANDOM_CHARACTERS), _RANDOM_CHARACTERS)
     return body + checksum(body)
 
 
 def checksum(body: str) -> str:
     """The CRC-32 of a key's body in base62: a typo is told, and a leaked key found by a scanner, without a database."""
-    number = zlib.crc32(body.encode())
-    characters = ""
-    for _ in range(_CHECKSUM_CHARACTERS):
-        number, digit = divmod(number, 62)
-        characters = _BASE62[digit] + characters
-    return characters
+    return _base62(zlib.crc32(body.encode()), _CHECKSUM_CHARACTERS)
 
 
 def credential_hash(token: str) -> str:
@@ -162,6 +157,14 @@ def hour_of(seconds: int) -> str:
 def usage_partition(tenant: str, credential_id: str) -> str:
     """Where the finished hours of a credential's usage stand, one row each: `sk` the hour, `n` its requests."""
     return keys.partition(tenant, "USAGE", credential_id)
+
+
+def _base62(number: int, length: int) -> str:
+    characters = ""
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        characters = _BASE62[digit] + characters
+    return characters
 
 
 def _count(token_hash: str, limit: int, bucket: Bucket | None) -> Credential:

@@ -141,3 +141,37 @@ answer = [list(lambda_svc._iter_all_esms()), corrections.busy()]
     )
     assert mappings == []
     assert busy is False
+
+
+def test_all_workers_use_one_copy_of_a_layer() -> None:
+    used, config = python(
+        """
+layer = io.BytesIO()
+with zipfile.ZipFile(layer, "w") as package:
+    package.writestr("python/shared.py", "")
+lambda_svc._resolve_layer_zip = lambda attachment: layer.getvalue()
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as package:
+    code = "import os, shared\\ndef handler(event, context): return [os.environ['A'], shared.__file__]"
+    package.writestr("app.py", code)
+used = []
+for name in ("f", "g"):
+    own = dict(config, FunctionName=name, Layers=[{"Arn": "l"}], Environment={"Variables": {"A": name}})
+    used.append(lambda_svc._execute_function_warm(dict(config=own, code_zip=archive.getvalue()), {}, "r")["body"])
+answer = [used, own]
+lambda_runtime.reset()
+"""
+    )
+    assert [variable for variable, _ in used] == ["f", "g"]
+    assert used[0][1] == used[1][1]
+    assert config["Layers"] == [{"Arn": "l"}]
+
+
+def test_a_queue_starts_with_as_many_batches_as_in_aws() -> None:
+    wide, narrow = python(
+        """
+scaling = lambda limit: {"ScalingConfig": {"MaximumConcurrency": limit}}
+answer = [lambda_svc._sqs_esm_concurrency(scaling(limit), function, config) for limit in (400, 2)]
+"""
+    )
+    assert (wide, narrow) == (5, 2)

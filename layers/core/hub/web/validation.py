@@ -15,7 +15,8 @@ class Body(BaseModel):
     """A JSON body: exact types, unknown fields refused."""
 
     # Schemas are built when a model is first used, so that a cold start pays only for the route it serves.
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+    # JSON has no NaN and no infinity, and DynamoDB stores none.
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
 
 class Parameters(BaseModel):

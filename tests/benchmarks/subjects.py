@@ -1,0 +1,273 @@
+"""What is measured: one sample of every route and of every worker. A new route or worker gets its line here."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub import events, ids, times
+from tests.benchmarks.deployment import Tenant, functions
+
+KEYS, WEBHOOKS = "functions.identity.api_keys", "functions.webhooks.api"
+FAN_OUT, DELIVER = "functions.webhooks.fan_out", "functions.webhooks.deliver"
+RETRY, PUBLISHER = "functions.webhooks.retry", "functions.outbox.publisher"
+NEW_KEY = {
+    "name": "我的API密钥",
+    "description": "用于生产环境的API密钥",
+    "permissions": ["read", "write"],
+    "expires_at": "2030-12-31T23:59:59Z",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing to measure. `events` makes a maker of inputs for a fresh tenant; each input serves one invocation.
+
+    `pieces` is how many messages or records an input carries: figures of a worker are shown for one of them.
+    """
+
+    name: str
+    module: str
+    events: Callable[[Tenant, str], Callable[[], Any]]
+    pieces: int = 1
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether it is a request, rather than a worker's batch."""
+        return "/" in self.name
+
+
+def subjects() -> list[Subject]:
+    """Everything that is measured, endpoints first."""
+    return [*_api_keys(), *_webhooks(), *_reference(), *_workers()]
+
+
+def unmeasured() -> list[str]:
+    """Routes and workers of the template that have no sample here."""
+    found = subjects()
+    names, modules = {subject.name.partition(" (")[0] for subject in found}, {subject.module for subject in found}
+    missing = [route for function in functions() for route in function.routes if route not in names]
+    workers = [function for function in functions() if not function.routes and function.module != _BOOTSTRAP]
+    return missing + [function.name for function in workers if function.module not in modules]
+
+
+_BOOTSTRAP = "functions.identity.bootstrap"
+"""Run once by the operator: what it costs matters to nobody."""
+
+
+def _request(module: str, route: str, body: Any = None, *, note: str = "", **more: Any) -> Subject:
+    """A request that can be sent again and again."""
+    return Subject(route + note, module, lambda tenant, _: lambda: tenant.event(route, body, **more))
+
+
+def _on_key(route: str, body: Any = None) -> Subject:
+    """A request about a key, each time a new one."""
+
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        return lambda: tenant.event(route, body, api_key_id=_new_key(tenant))
+
+    return Subject(route, KEYS, events_of)
+
+
+def _new_key(tenant: Tenant) -> str:
+    made: str = tenant.ask(KEYS, "POST /v1/api-keys", NEW_KEY)["id"]
+    return made
+
+
+def _api_keys() -> list[Subject]:
+    def keyed(tenant: Tenant, _: str) -> Callable[[], Any]:
+        route = "POST /v1/api-keys"
+        return lambda: tenant.event(route, NEW_KEY, headers={"idempotency-key": ids.new("k")})
+
+    def twenty(**query: str) -> Callable[[Tenant, str], Callable[[], Any]]:
+        def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+            for _number in range(20):
+                _new_key(tenant)
+            return lambda: tenant.event("GET /v1/api-keys", query=query)
+
+        return events_of
+
+    return [
+        _request(KEYS, "POST /v1/api-keys", NEW_KEY),
+        Subject("POST /v1/api-keys (Idempotency-Key)", KEYS, keyed),
+        Subject("GET /v1/api-keys", KEYS, twenty(page="1", limit="20")),
+        Subject("GET /v1/api-keys (cursor)", KEYS, twenty(cursor="", limit="20")),
+        _on_key("GET /v1/api-keys/{api_key_id}"),
+        _on_key("PUT /v1/api-keys/{api_key_id}", {"name": "更新后的名称"}),
+        _on_key("DELETE /v1/api-keys/{api_key_id}"),
+        _on_key("GET /v1/api-keys/{api_key_id}/usage"),
+        _on_key("POST /v1/api-keys/{api_key_id}/rotate", {}),
+    ]
+
+
+def _new_webhook(receiver: str, path: str = "/ok") -> dict[str, Any]:
+    return {"url": receiver + path, "events": ["api_key.*"], "headers": {"X-Custom-Header": "value"}}
+
+
+def _webhook(tenant: Tenant, receiver: str, path: str = "/ok") -> str:
+    made: str = tenant.ask(WEBHOOKS, "POST /v1/webhooks", _new_webhook(receiver, path))["data"]["id"]
+    return made
+
+
+def _on_webhook(route: str, body: Any = None, *, anew: bool = False, rows: int = 0, **more: Any) -> Subject:
+    """A request about a webhook, with `rows` deliveries in its log; `anew`: each time another one."""
+
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        one = _webhook(tenant, receiver)
+        for _ in range(rows // 10):
+            tenant.deployment.run(DELIVER, queued(tenant, one, 10))
+
+        def event() -> Any:
+            return tenant.event(route, body, webhook_id=_webhook(tenant, receiver) if anew else one, **more)
+
+        return event
+
+    return Subject(route, WEBHOOKS, events_of)
+
+
+def _webhooks() -> list[Subject]:
+    one, logs = "/v1/webhooks/{webhook_id}", "GET /v1/webhooks/{webhook_id}/logs"
+
+    def create(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        return lambda: tenant.event("POST /v1/webhooks", _new_webhook(receiver))
+
+    def retry(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        webhook = _webhook(tenant, receiver)
+        for _ in range(10):
+            _add_row(tenant, webhook, "failed")
+        return lambda: tenant.event(f"POST {one}/retry", {}, webhook_id=webhook)
+
+    return [
+        Subject("POST /v1/webhooks", WEBHOOKS, create),
+        replace(_on_webhook("GET /v1/webhooks"), events=_listed),
+        _on_webhook(f"GET {one}"),
+        _on_webhook(f"PUT {one}", {"description": "新的说明"}),
+        _on_webhook(f"PATCH {one}", {"description": "新的说明"}),
+        _on_webhook(f"DELETE {one}", anew=True),
+        _on_webhook(f"POST {one}/test", {}),
+        _on_webhook(logs, rows=50),
+        replace(_on_webhook(logs, rows=60, query={"cursor": ""}), name=f"{logs} (cursor)"),
+        replace(_on_webhook(logs, rows=500), name=f"{logs} (500 rows, page 1)"),
+        Subject(f"POST {one}/retry", WEBHOOKS, retry),
+    ]
+
+
+def _listed(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    for _ in range(5):
+        _webhook(tenant, receiver)
+    return lambda: tenant.event("GET /v1/webhooks")
+
+
+def _reference() -> list[Subject]:
+    return [_request("functions.reference.api", route) for route in ("GET /openapi.json", "GET /docs")]
+
+
+def event_of(tenant: Tenant) -> dict[str, Any]:
+    """An event, as the bus carries it."""
+    caller = events.Caller(tenant.name, "enterprise", ids.new("ak"), ids.new("req"))
+    told = {
+        "api_key_id": ids.new("ak"),
+        "name": "我的API密钥",
+        "prefix": "sk_live_Ab3d",
+        "permissions": ["read", "write"],
+        "created_at": times.iso(times.now()),
+        "expires_at": "2030-12-31T23:59:59Z",
+    }
+    return events.event("api_key.created", caller, told)
+
+
+def batch(bodies: list[str]) -> dict[str, Any]:
+    """Messages as SQS hands them to a Lambda."""
+    return {"Records": [{"messageId": ids.new("msg"), "body": body} for body in bodies]}
+
+
+def queued(tenant: Tenant, webhook_id: str, size: int) -> dict[str, Any]:
+    """A batch of first deliveries."""
+    from functions.webhooks import delivery
+
+    return batch([delivery.message(delivery.new(tenant.name, webhook_id, event_of(tenant))) for _ in range(size)])
+
+
+def _add_row(tenant: Tenant, webhook_id: str, status: str) -> str:
+    """Write a delivery that one attempt failed."""
+    from functions.webhooks import delivery, store
+
+    attempt = {"at": times.now_ms(), "code": 500, "ms": 12, "error": None}
+    made = delivery.new(tenant.name, webhook_id, event_of(tenant))
+    row = delivery.with_attempt(made, attempt, "failed" if status == "failed" else "pending")
+    store.put_deliveries([row])
+    return row.id
+
+
+def _fan_out(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        _webhook(tenant, receiver)
+        return lambda: batch([json.dumps(event_of(tenant), ensure_ascii=False) for _ in range(size)])
+
+    return events_of
+
+
+def _deliver(size: int, path: str) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        webhook = _webhook(tenant, receiver, path)
+        return lambda: queued(tenant, webhook, size)
+
+    return events_of
+
+
+def _sent_anew(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    webhook = _webhook(tenant, receiver)
+
+    def event() -> Any:
+        place = {"tenant": tenant.name, "webhook_id": webhook, "generation": 1}
+        return batch([json.dumps(place | {"id": _add_row(tenant, webhook, "failed")}) for _ in range(10)])
+
+    return event
+
+
+def _retry(path: str) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        webhook = _webhook(tenant, receiver, path)
+
+        def event() -> Any:
+            row = _add_row(tenant, webhook, "pending")
+            return {"tenant": tenant.name, "webhook_id": webhook, "id": row, "generation": 0}
+
+        return event
+
+    return events_of
+
+
+def _publish(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    return lambda tenant, _: lambda: {"Records": [_change(tenant) for _ in range(size)]}
+
+
+def _workers() -> list[Subject]:
+    return [
+        Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
+        Subject("publisher, 1 change", PUBLISHER, _publish(1)),
+        Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),
+        Subject("fan_out, 1 event", FAN_OUT, _fan_out(1)),
+        Subject("deliver, 10 messages", DELIVER, _deliver(10, "/ok"), 10),
+        Subject("deliver, 1 message", DELIVER, _deliver(1, "/ok")),
+        Subject("deliver, 10 that fail", DELIVER, _deliver(10, "/fail"), 10),
+        Subject("deliver, 1 that fails", DELIVER, _deliver(1, "/fail")),
+        Subject("deliver, 10 sent anew by hand", DELIVER, _sent_anew, 10),
+        Subject("retry, succeeds", RETRY, _retry("/ok")),
+        Subject("retry, fails again", RETRY, _retry("/fail")),
+    ]
+
+
+def _change(tenant: Tenant) -> dict[str, Any]:
+    """A new key as the table's stream tells of it."""
+    from hub.store.items import to_item
+
+    item = {
+        "pk": f"T#{tenant.name}#API_KEY",
+        "sk": ids.new("ak"),
+        "name": "我的API密钥",
+        "permissions": ["read", "write"],
+        "credentials": ["0" * 64],
+        "events": [event_of(tenant)],
+    }
+    return {"eventID": ids.new("e"), "eventName": "INSERT", "dynamodb": {"NewImage": to_item(item)}}

@@ -1,0 +1,134 @@
+"""DESIGN's targets ("Speed"), held against what was measured, and why one is missed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tests.benchmarks.cpu import Timing
+from tests.benchmarks.imports import Import
+from tests.benchmarks.measure import Sample
+from tests.benchmarks.prices import Cost
+from tests.benchmarks.scale import Scale
+
+IMPORT_RATIO = 1.35
+CPU_MS = 0.12
+DELIVERIES = 500
+CALLS = 2
+"""The counter, and the one read or write that a request is about."""
+
+_ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
+_REASONS = {
+    "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
+    "GET /v1/api-keys": "each key shows its usage figures, which stand in its credential's item",
+    "GET /v1/api-keys (cursor)": "as by number",
+    "GET /v1/api-keys/{api_key_id}": "the usage figures stand in the credential's item, whose place the key tells",
+    "PUT /v1/api-keys/{api_key_id}": "read with the figures that it shows, then key and credential in one transaction",
+    "DELETE /v1/api-keys/{api_key_id}": "read for its credentials and its event, then all of them in one transaction; "
+    "the usage figures are read for nothing",
+    "GET /v1/api-keys/{api_key_id}/usage": "key, counters, and the finished hours",
+    "POST /v1/api-keys/{api_key_id}/rotate": "read, then key and credentials in one transaction",
+    "POST /v1/webhooks": "the quota of 100 webhooks is counted before the write",
+    "PUT /v1/webhooks/{webhook_id}": "read, then written on condition that nobody changed it meanwhile",
+    "PATCH /v1/webhooks/{webhook_id}": "as PUT",
+    "POST /v1/webhooks/{webhook_id}/test": "the webhook is read, and the delivery recorded",
+    "GET /v1/webhooks/{webhook_id}/logs": "the webhook is read first, so that one that is not the caller's is a 404",
+    "GET /v1/webhooks/{webhook_id}/logs (cursor)": "as by number",
+    "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "as above",
+    "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, and the queue",
+}
+_CPU_REASONS = {
+    "POST /v1/api-keys": "a secret is made, and two items with their event become attribute values",
+    "POST /v1/api-keys (Idempotency-Key)": "the same, and the answer encrypted for its record",
+    "GET /v1/api-keys": _ROW,
+    "GET /v1/api-keys (cursor)": _ROW,
+    "GET /v1/api-keys/{api_key_id}/usage": "a series of 24 hours is made",
+    "POST /v1/api-keys/{api_key_id}/rotate": "a new secret and four items of a transaction",
+    "PUT /v1/api-keys/{api_key_id}": "four calls to prepare and to read",
+    "DELETE /v1/api-keys/{api_key_id}": "reads the usage figures although it shows none",
+    "POST /v1/webhooks": "the secret is made and encrypted, the target's address checked",
+    "GET /v1/webhooks": _ROW,
+    "POST /v1/webhooks/{webhook_id}/test": "the event is signed and really sent over loopback HTTP",
+    "GET /v1/webhooks/{webhook_id}/logs": _ROW,
+    "GET /v1/webhooks/{webhook_id}/logs (cursor)": _ROW,
+    "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "a numbered page reads a whole megabyte to count the rows",
+    "POST /v1/webhooks/{webhook_id}/retry": "ten deliveries are read and queued",
+}
+_COST_REASONS = {
+    "authenticated read": "$0.39 is logs: 290 of 770 bytes are Lambda's own START, END and REPORT lines, which "
+    "LoggingConfig LogFormat JSON with SystemLogLevel WARN leaves out ($2.26)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One target and what was measured; `reason` where it is missed."""
+
+    target: str
+    measured: str
+    met: bool
+    reason: str = ""
+
+
+def verdicts(
+    samples: Iterable[Sample],
+    timings: Mapping[str, Timing],
+    imports: Iterable[Import],
+    costs: Iterable[Cost],
+    scales: Iterable[Scale],
+) -> list[Verdict]:
+    """Every target, met or not."""
+    requests = [sample for sample in samples if sample.is_endpoint]
+    made = [_calls(sample) for sample in requests]
+    made += [_cpu(sample, timings[sample.name]) for sample in requests]
+    made += [_import(one) for one in imports if one.is_endpoint]
+    made += [_cost(cost) for cost in costs if cost.target is not None]
+    made.append(_delivery(timings["deliver, 10 messages"]))
+    return made + [_scale(scale) for scale in scales]
+
+
+def deliveries_a_second(milliseconds: float) -> float:
+    """Of one vCPU, from the CPU time of a batch of ten."""
+    return 10 * 1000 / milliseconds
+
+
+def _calls(sample: Sample) -> Verdict:
+    number = len(sample.steady.made)
+    return _verdict(
+        f"{sample.name}: at most {CALLS} AWS calls", str(number), number <= CALLS, _REASONS.get(sample.name)
+    )
+
+
+def _cpu(sample: Sample, timing: Timing) -> Verdict:
+    met = timing.without_aws <= CPU_MS
+    return _verdict(
+        f"{sample.name}: at most {CPU_MS} ms of CPU", f"{timing.without_aws:.3f} ms", met, _CPU_REASONS.get(sample.name)
+    )
+
+
+def _import(one: Import) -> Verdict:
+    met = one.cpu_ratio <= IMPORT_RATIO
+    return _verdict(f"{one.name}: import at most {IMPORT_RATIO} times boto3's", f"{one.cpu_ratio:.2f}", met, None)
+
+
+def _cost(cost: Cost) -> Verdict:
+    assert cost.target is not None
+    met = cost.total <= cost.target
+    name = f"{cost.name}: at most ${cost.target:.2f} a million"
+    return _verdict(name, f"${cost.total:.2f}", met, _COST_REASONS.get(cost.name))
+
+
+def _delivery(timing: Timing) -> Verdict:
+    rate = deliveries_a_second(timing.with_botocore)
+    return _verdict(
+        f"at least {DELIVERIES} signed deliveries a second of one vCPU", f"{rate:.0f}", rate >= DELIVERIES, None
+    )
+
+
+def _scale(scale: Scale) -> Verdict:
+    few, many = scale.calls
+    measured = f"{len(few.made)} calls, {few.read_units:g} RRU; {len(many.made)} calls, {many.read_units:g} RRU"
+    sizes = " and ".join(f"{rows:,}" for rows in scale.rows)
+    return _verdict(f"{scale.name}: the same at {sizes} rows", measured, scale.met, scale.note or None)
+
+
+def _verdict(target: str, measured: str, met: bool, reason: str | None) -> Verdict:
+    return Verdict(target, measured, met, "" if met else reason or "not looked into yet")
