@@ -21,9 +21,11 @@ input { width: 100%; padding: .6rem .7rem; font: inherit; color: inherit; backgr
 ul { margin: 0 0 1.25rem; padding-left: 1.25rem; }
 .buttons { display: flex; gap: .75rem; margin-top: 1.5rem; }
 button { flex: 1; padding: .65rem; font: inherit; font-weight: 600; border: 1px solid var(--act); border-radius: .4rem; cursor: pointer; background: var(--act); color: var(--paper); }
-button.plain { background: transparent; color: var(--act); }
+button.plain, button.quiet { background: transparent; color: var(--act); }
+button.quiet { border-color: transparent; margin-top: -.5rem; font-weight: 400; text-decoration: underline; }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
 .error { color: var(--no); font-weight: 600; }
+[aria-invalid] { border-color: var(--no); }
 """  # noqa: E501
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -33,23 +35,39 @@ TEXTS: dict[str, tuple[str, str]] = {
     "email": ("邮箱", "Email"),
     "password": ("密码", "Password"),
     "wrong": ("邮箱或密码错误", "The email or the password is wrong"),
-    "too_often": ("尝试次数过多,请 {minutes} 分钟后再试", "Too many attempts: try again in {minutes} minutes"),
-    "expired": ("页面已过期,请重试", "The page has expired: please try again"),
+    "too_often": ("尝试次数过多，请 {minutes} 分钟后再试", "Too many attempts: try again in {minutes} minutes"),
+    "expired": ("页面已过期，请重试", "The page has expired: please try again"),
     "consent": ("{app} 请求访问您的账号", "{app} asks for access to your account"),
-    "signed_in_as": ("当前账号:{email}", "Signed in as {email}"),
-    "will_be_able": ("同意后,该应用可以:", "If you allow it, it will be able to:"),
+    "signed_in_as": ("当前账号：{email}", "Signed in as {email}"),
+    "will_be_able": ("同意后，该应用可以：", "If you allow it, it will be able to:"),
     "goes_to": ("随后将返回 {host}", "You will then return to {host}"),
     "allow": ("同意", "Allow"),
     "deny": ("拒绝", "Deny"),
     "other_account": ("使用其他账号", "Use another account"),
-    "cannot": ("无法继续", "This cannot go on"),
-    "tell_developer": ("请将以下信息告知应用的开发者:", "Tell the application's developer:"),
+    "cannot": ("无法继续", "Unable to continue"),
+    "tell_developer": ("请将以下信息告知应用的开发者：", "Tell the application's developer:"),
     "read": ("读取您的数据", "Read your data"),
     "write": ("修改您的数据", "Change your data"),
     "admin": ("管理用户、密钥和系统", "Administer users, keys and the system"),
-    "group_read": ("读取:{group}", "Read: {group}"),
-    "group_write": ("修改:{group}", "Change: {group}"),
+    "group_read": ("读取{group}", "Read {group}"),
+    "group_write": ("修改{group}", "Change {group}"),
 }
+
+GROUPS: dict[str, tuple[str, str]] = {
+    "plugins": ("插件", "plugins"),
+    "integrations": ("集成", "integrations"),
+    "webhooks": ("Webhook", "webhooks"),
+    "oauth": ("授权", "permissions of applications"),
+    "conversations": ("对话", "conversations"),
+    "tickets": ("工单", "tickets"),
+    "statistics": ("统计数据", "statistics"),
+    "customers": ("客户", "customers"),
+    "orders": ("订单", "orders"),
+    "iot": ("设备", "devices"),
+    "messaging": ("消息", "messages"),
+    "forwarding": ("消息转发", "message forwarding"),
+}
+"""What a scope of one group of endpoints is about."""
 
 
 def sign_in(
@@ -62,16 +80,17 @@ def sign_in(
     values: Mapping[str, object] | None = None,
 ) -> Raw:
     """The sign-in page; posts `email`, `password`, `csrf` and `action=sign_in` to its own address."""
-    problem = f'<p class="error" role="alert">{_text(error, language, values)}</p>' if error else ""
+    problem = f'<p class="error" role="alert" id="problem">{_text(error, language, values)}</p>' if error else ""
+    invalid = ' aria-invalid="true" aria-describedby="problem"' if error == "wrong" else ""
     form = (
         f"<h1>{_text('sign_in', language)}</h1><p>{_text('to_continue', language, {'app': app})}</p>{problem}"
         f'<form method="post">{_hidden(csrf, "sign_in")}'
         f'<label for="email">{_text("email", language)}</label>'
         f'<input id="email" name="email" type="email" autocomplete="username" required value="{escape(email)}"'
-        f"{'' if email else ' autofocus'}>"
+        f"{invalid}{'' if email else ' autofocus'}>"
         f'<label for="password">{_text("password", language)}</label>'
         f'<input id="password" name="password" type="password" autocomplete="current-password" required'
-        f"{' autofocus' if email else ''}>"
+        f"{invalid}{' autofocus' if email else ''}>"
         f'<div class="buttons"><button>{_text("sign_in", language)}</button></div></form>'
     )
     return _page(_text("sign_in", language), form, language, 400 if error else 200)
@@ -88,7 +107,7 @@ def consent(app: str, email: str, host: str, scopes: Sequence[str], csrf: str, l
         f'<form method="post"><input type="hidden" name="csrf" value="{escape(csrf)}"><div class="buttons">'
         f'<button class="plain" name="action" value="deny">{_text("deny", language)}</button>'
         f'<button name="action" value="allow">{_text("allow", language)}</button></div>'
-        f'<div class="buttons"><button class="plain" name="action" value="sign_out">'
+        f'<div class="buttons"><button class="quiet" name="action" value="sign_out">'
         f"{_text('other_account', language)}</button></div></form>"
     )
     return _page(title, form, language, 200)
@@ -132,7 +151,9 @@ def _hidden(csrf: str, action: str) -> str:
 
 def _scope(scope: str, language: Language) -> str:
     group, colon, verb = scope.partition(":")
-    return _text(f"group_{verb}", language, {"group": group}) if colon else _text(scope, language)
+    if not colon:
+        return _text(scope, language)
+    return _text(f"group_{verb}", language, {"group": GROUPS[group][language == "en-US"]})
 
 
 def _text(key: str, language: Language, values: Mapping[str, object] | None = None) -> str:

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from functions.identity import sign_in
+from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import pages
 from hub import times
 from tests.contract.forms import hidden_fields
@@ -119,6 +120,15 @@ def test_pages_speak_both_languages(server: Server, app: App, user: User, langua
     assert (wrong.status, WRONG[language] in wrong.text) == (400, True)
     consent = signed_in(browser, app, user)
     assert ("读取您的数据" if language == "zh-CN" else "Read your data") in consent.text
+
+
+def test_every_scope_is_worded_in_both_languages(server: Server) -> None:
+    app = server.app(scopes=sorted(PERMISSIONS))
+    for language in ("zh-CN", "en-US"):
+        page = Browser(server, language).sign_in(app.url(scope=""), server.admin)
+        listed = re.findall("<li>(.*?)</li>", page.text)
+        assert len(set(listed)) == len(PERMISSIONS)
+        assert all(line.isascii() == (language == "en-US") and ":" not in line for line in listed)
 
 
 def test_every_text_is_there_in_both_languages() -> None:
