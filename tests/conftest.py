@@ -112,7 +112,7 @@ def other_tenant(deployment: Deployment) -> Deployment:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Hub's time in the test's hands; libraries keep the real one."""
-    from functions.identity import service
+    from functions.identity.api_keys import service
     from hub import ids, times
     from hub.web import validation
 
@@ -187,7 +187,10 @@ def request_event(
         "headers": {name.lower(): value for name, value in (headers or {}).items()},
         "queryStringParameters": _joined(query) or None,
         "pathParameters": parameters or None,
-        "requestContext": {"http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"}},
+        "requestContext": {
+            "domainName": "api.example.com",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
+        },
         "isBase64Encoded": encoded,
         "body": text,
     }

@@ -14,7 +14,10 @@ from unittest.mock import patch
 
 import boto3
 from botocore.client import BaseClient
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, utils
 from moto import mock_aws
+from moto.kms.utils import RSAPrivateKey
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +109,25 @@ def stored() -> list[dict[str, Any]]:
     names = ("Table", "ActivityTable")
     pages = [page for name in names for page in dynamodb.get_paginator("scan").paginate(TableName=name)]
     return [dict(item) for page in pages for item in page["Items"]]
+
+
+@contextmanager
+def signing_keys() -> Iterator[None]:
+    """The two keys of access tokens; making them takes longer than most tests."""
+    kms = client("kms")
+    arns = [kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"] for _ in range(2)]
+    with (
+        patch.dict("os.environ", SIGNING_KEY_ARNS=",".join(arns)),
+        patch.object(RSAPrivateKey, "sign", _sign_digest),
+    ):
+        yield
+
+
+def _sign_digest(key: Any, message: bytes, signing_algorithm: str) -> bytes:
+    """What KMS does with a message of type DIGEST, which moto would hash again."""
+    assert (len(message), signing_algorithm) == (32, "RSASSA_PKCS1_V1_5_SHA_256")
+    signature: bytes = key.private_key.sign(message, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
+    return signature
 
 
 @contextmanager

@@ -14,13 +14,8 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-import boto3
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, utils
-from moto.kms.utils import RSAPrivateKey
-
 from tests.contract.forms import hidden_fields
-from tests.contract.memory import REGION, data_plane
+from tests.contract.memory import data_plane, signing_keys
 
 ISSUER = "https://hub.example.com"
 CALLBACK = "https://myapp.com/callback"
@@ -275,19 +270,8 @@ class Browser:
 @contextmanager
 def running() -> Iterator[None]:
     """The data plane with two signing keys, on https."""
-    with data_plane():
-        kms = boto3.client("kms", region_name=REGION)
-        arns = [kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"] for _ in range(2)]
-        settings = {"SIGNING_KEY_ARNS": ",".join(arns), "PUBLIC_URL": ISSUER}
-        with patch.dict("os.environ", settings), patch.object(RSAPrivateKey, "sign", _sign_digest):
-            yield
-
-
-def _sign_digest(key: Any, message: bytes, signing_algorithm: str) -> bytes:
-    """What KMS does with a message of type DIGEST, which moto would hash again."""
-    assert (len(message), signing_algorithm) == (32, "RSASSA_PKCS1_V1_5_SHA_256")
-    signature: bytes = key.private_key.sign(message, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
-    return signature
+    with data_plane(), signing_keys(), patch.dict("os.environ", PUBLIC_URL=ISSUER):
+        yield
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tests.conftest import Clock
 
 pytestmark = pytest.mark.usefixtures("aws")
 
+ISSUER = "https://api.example.com"
+
 
 def new_token(*, plan: str = "enterprise", expires_at: int | None = None, **changes: Any) -> str:
     token = auth.new_api_key()
@@ -72,39 +74,39 @@ def test_a_typo_is_told_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     junk = ["", "sk_live_", token[:-1], token + "a", token + "\n", token.upper(), "sk_live_" + "名" * 38, "x" * 100_000]
     for wrong in typos + junk:
         with pytest.raises(Unauthorized):
-            auth.authenticate(wrong)
+            auth.authenticate(wrong, ISSUER)
 
 
 def test_a_key_that_never_was_is_unauthorized() -> None:
     with pytest.raises(Unauthorized) as caught:
-        auth.authenticate(auth.new_api_key())
+        auth.authenticate(auth.new_api_key(), ISSUER)
     assert caught.value.business_code == 40101
 
 
 def test_a_key_is_good_to_the_second_it_expires(clock: Clock) -> None:
     token = new_token(expires_at=times.now() + 1)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     clock.advance(1)
     with pytest.raises(CredentialExpired) as caught:
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
     assert (caught.value.status, caught.value.business_code) == (401, 40102)
     clock.advance(3600)
     with pytest.raises(CredentialExpired):
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
     assert stored(token)["usage_count"] == 1, "a refused request is not usage"
 
 
 def test_a_revoked_key_fails_at_once() -> None:
     token = new_token()
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     table.write(table.Delete(table.activity(), keys.credential(auth.credential_hash(token))))
     with pytest.raises(Unauthorized):
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
 
 
 def test_a_request_is_one_write_and_a_new_minute_two(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     token = new_token()
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     calls: list[table.Update] = []
     real = table.update
 
@@ -113,37 +115,37 @@ def test_a_request_is_one_write_and_a_new_minute_two(clock: Clock, monkeypatch: 
         return real(operation)
 
     monkeypatch.setattr(table, "update", counted)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     assert len(calls) == 1
     clock.advance(60)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     assert len(calls) == 3
 
 
 def test_the_thousandth_request_passes_and_the_next_does_not(clock: Clock) -> None:
     token = new_token(minute=times.now() // 60, n=999, usage_count=999, hour_n=999)
-    rate = auth.authenticate(token).rate
+    rate = auth.authenticate(token, ISSUER).rate
     assert (rate.limit, rate.remaining, rate.reset) == (1000, 0, (times.now() // 60 + 1) * 60)
     with pytest.raises(RateLimited) as caught:
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
     assert caught.value.rate == rate
     assert caught.value.retry_after == 30
     clock.advance(30)
-    assert auth.authenticate(token).rate.remaining == 999
+    assert auth.authenticate(token, ISSUER).rate.remaining == 999
     assert stored(token)["usage_count"] == 1001
 
 
 @pytest.mark.usefixtures("clock")
 def test_no_request_over_the_limit_gets_through_however_concurrent() -> None:
     token = new_token(minute=times.now() // 60, n=960)
-    assert outcomes(lambda: auth.authenticate(token), 80) == {"accepted": 40, "RateLimited": 40}
+    assert outcomes(lambda: auth.authenticate(token, ISSUER), 80) == {"accepted": 40, "RateLimited": 40}
     assert (stored(token)["n"], stored(token)["usage_count"]) == (1000, 40)
 
 
 @pytest.mark.usefixtures("clock")
 def test_a_window_that_many_turn_at_once_counts_each_once() -> None:
     token = new_token(hour="2026-11-20T12", hour_n=7, usage_count=7, minute=1)
-    found = outcomes(lambda: auth.authenticate(token), 40)
+    found = outcomes(lambda: auth.authenticate(token, ISSUER), 40)
     assert found["accepted"] + found["Unavailable"] == 40
     assert found["accepted"] >= 30
     after = stored(token)
@@ -155,11 +157,11 @@ def test_a_window_that_many_turn_at_once_counts_each_once() -> None:
 def test_a_finished_hour_moves_to_its_row(clock: Clock) -> None:
     token = new_token()
     for _ in range(3):
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
     clock.advance(3600)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     clock.advance(7200)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     assert finished_hours() == {"2026-11-20T13": 3, "2026-11-20T14": 1}
     after = stored(token)
     assert (after["hour"], after["hour_n"], after["usage_count"]) == ("2026-11-20T16", 1, 5)
@@ -168,7 +170,7 @@ def test_a_finished_hour_moves_to_its_row(clock: Clock) -> None:
 def test_an_hour_without_requests_leaves_no_row(clock: Clock) -> None:
     token = new_token()
     clock.advance(3600)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     assert finished_hours() == {}
 
 
@@ -176,7 +178,7 @@ def test_a_request_between_reading_and_turning_the_hour_is_not_lost(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = new_token()
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     clock.advance(3600)
     real = table.write
     late: list[str] = []
@@ -185,22 +187,22 @@ def test_a_request_between_reading_and_turning_the_hour_is_not_lost(
         if not late:
             late.append(token)
             clock.advance(-3600)
-            auth.authenticate(token)
+            auth.authenticate(token, ISSUER)
             clock.advance(3600)
         real(*operations)
 
     monkeypatch.setattr(table, "write", overtaken)
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     assert finished_hours() == {"2026-11-20T13": 2}
     assert (stored(token)["hour_n"], stored(token)["usage_count"]) == (1, 3)
 
 
 def test_a_host_whose_clock_is_behind_counts_in_the_window_that_is_open(clock: Clock) -> None:
     token = new_token()
-    auth.authenticate(token)
+    auth.authenticate(token, ISSUER)
     opened = stored(token)["minute"]
     clock.advance(-90)
-    rate = auth.authenticate(token).rate
+    rate = auth.authenticate(token, ISSUER).rate
     assert (stored(token)["minute"], stored(token)["n"]) == (opened, 2)
     assert rate.remaining == 998
     assert rate.reset == (opened + 1) * 60
@@ -220,36 +222,36 @@ def test_a_host_whose_clock_is_behind_counts_in_the_window_that_is_open(clock: C
 )
 def test_a_bucket_is_limited_by_itself(bucket: Bucket, plan: str, limit: int) -> None:
     token = new_token(plan=plan, minute=times.now() // 60, n=limit - 1, **{f"n_{bucket}": limit - 1})
-    rate = auth.authenticate(token, bucket).rate
+    rate = auth.authenticate(token, ISSUER, bucket).rate
     assert (rate.limit, rate.remaining) == (limit, 0)
     with pytest.raises(RateLimited) as caught:
-        auth.authenticate(token, bucket)
+        auth.authenticate(token, ISSUER, bucket)
     assert caught.value.rate.limit == limit
     if limit < 1000:
-        assert auth.authenticate(token).rate.limit == 1000, "the rest of the API is open"
+        assert auth.authenticate(token, ISSUER).rate.limit == 1000, "the rest of the API is open"
 
 
 def test_the_tightest_limit_is_the_one_told() -> None:
     minute = times.now() // 60 + 10_000
     token = new_token(minute=minute, n=995, n_webhooks=50)
-    assert auth.authenticate(token, "webhooks").rate.limit == 1000
+    assert auth.authenticate(token, ISSUER, "webhooks").rate.limit == 1000
     token = new_token(minute=minute, n=900, n_webhooks=99)
-    assert auth.authenticate(token, "webhooks").rate.limit == 100
+    assert auth.authenticate(token, ISSUER, "webhooks").rate.limit == 100
 
 
 def test_a_new_minute_opens_every_bucket(clock: Clock) -> None:
     token = new_token(minute=times.now() // 60, n=200, n_webhooks=100, n_uploads=60)
     clock.advance(60)
-    assert auth.authenticate(token).rate.remaining == 999
-    assert auth.authenticate(token, "webhooks").rate.remaining == 99
-    assert auth.authenticate(token, "uploads").rate.remaining == 59
+    assert auth.authenticate(token, ISSUER).rate.remaining == 999
+    assert auth.authenticate(token, ISSUER, "webhooks").rate.remaining == 99
+    assert auth.authenticate(token, ISSUER, "uploads").rate.remaining == 59
 
 
 def test_a_new_minute_and_hour_open_every_bucket(clock: Clock) -> None:
     token = new_token(minute=times.now() // 60, n=200, hour_n=200, n_webhooks=100, n_uploads=60)
     clock.advance(3600)
-    assert auth.authenticate(token, "webhooks").rate.remaining == 99
-    assert auth.authenticate(token, "uploads").rate.remaining == 59
+    assert auth.authenticate(token, ISSUER, "webhooks").rate.remaining == 99
+    assert auth.authenticate(token, ISSUER, "uploads").rate.remaining == 59
 
 
 @pytest.mark.usefixtures("clock")
@@ -263,7 +265,7 @@ def test_what_never_settles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(table, "update", always_overtaken)
     with pytest.raises(Unavailable):
-        auth.authenticate(token)
+        auth.authenticate(token, ISSUER)
     assert len(tries) < 20
 
 
@@ -282,5 +284,5 @@ def test_what_never_settles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_permission_allows_what_it_says(permissions: list[str], group: str, needed: str, allowed: bool) -> None:
-    credential = auth.authenticate(new_token(permissions=permissions))
+    credential = auth.authenticate(new_token(permissions=permissions), ISSUER)
     assert credential.allows(group, needed) is allowed

@@ -115,7 +115,7 @@ def test_function_has_a_service_name_of_its_own(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_is_packaged_under_its_full_name(name: str) -> None:
     package, _, attribute = FUNCTIONS[name]["Handler"].rpartition(".")
-    folder, _, _ = package.rpartition(".")
+    folder = ".".join(package.split(".")[:2])
     build = RESOURCES[name]["Metadata"]["BuildProperties"]
     assert attribute == "handler"
     assert FUNCTIONS[name]["CodeUri"] == folder.replace(".", "/")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity import service
+from functions.identity.api_keys import service
 from hub.errors import Conflict
 from hub.store import table
 from tests.conftest import Answer, Clock, Deployment

@@ -1,4 +1,6 @@
+import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -6,6 +8,8 @@ from hypothesis import strategies as st
 
 from hub import errors
 from hub.web import localisation, validation
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,12 @@ def test_every_error_and_every_complaint_has_words() -> None:
 
 def test_every_error_code_has_a_solution() -> None:
     codes = {error.code for error in vars(errors).values() if hasattr(error, "code")}
-    assert codes == localisation.SOLUTIONS.keys()
+    given = {
+        code
+        for file in (ROOT / "functions").rglob("*.py")
+        for code in re.findall(r'code="([A-Z_]+)"', file.read_text())
+    }
+    assert codes | given == localisation.SOLUTIONS.keys()
     assert localisation.solution("SOMETHING_ELSE", "en-US") == localisation.solution("INTERNAL_ERROR", "en-US")
 
 
