@@ -1,13 +1,9 @@
 """One tenant for the tests of a file, in memory; what a test changes of users and applications it makes itself."""
 
 import secrets
-import threading
 from collections.abc import Iterator
-from typing import Any
-from unittest.mock import patch
 
 import pytest
-from botocore.client import BaseClient
 
 from tests.contract.sign_in_server import App, Browser, Pkce, Server, User, running
 
@@ -48,17 +44,3 @@ def browser(server: Server) -> Browser:
 def code(app: App, user: User, browser: Browser, pkce: Pkce) -> str:
     """A code of `app` under `pkce`."""
     return browser.code(app.url(**pkce.asked), user)
-
-
-@pytest.fixture
-def atomic_calls() -> Iterator[None]:
-    """Each DynamoDB call happens as a whole, as on AWS: moto's transactions are not safe between threads."""
-    lock = threading.Lock()
-    real = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def one_at_a_time(self: Any, *arguments: Any) -> Any:
-        with lock:
-            return real(self, *arguments)
-
-    with patch.object(BaseClient, "_make_api_call", one_at_a_time):
-        yield

@@ -50,7 +50,6 @@ def test_a_code_is_good_for_a_minute(app: App, code: str, pkce: Pkce) -> None:
         assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
 
 
-@pytest.mark.usefixtures("atomic_calls")
 def test_of_20_concurrent_exchanges_one_wins(app: App, code: str, pkce: Pkce) -> None:
     """All 20 have read the unused code before the first of them uses it."""
     stored = store.by_client_id(app.client_id)

@@ -60,7 +60,6 @@ def test_the_last_but_one_refresh_token_ends_the_family_at_once(
     assert calls(server, third["access_token"]) == 401
 
 
-@pytest.mark.usefixtures("atomic_calls")
 def test_20_concurrent_refreshes_are_one_family_and_no_logout(server: Server, app: App, given: dict[str, Any]) -> None:
     """All 20 have read the token as current before the first of them rotates it."""
     stored = store.by_client_id(app.client_id)
