@@ -8,7 +8,7 @@ from functions.identity.users import service as users
 from functions.identity.users import store
 from hub import auth, ids, times
 from hub import tokens as signed
-from hub.errors import Forbidden, Unauthorized
+from hub.errors import Conflict, Forbidden, Unauthorized
 from hub.events import Caller
 from hub.store import keys, table
 
@@ -18,7 +18,11 @@ SCOPES = {"admin": ["read", "write", "admin"], "member": ["read", "write"]}
 
 
 def log_in(wanted: Login, address: str, issuer: str) -> LoggedIn:
-    """Give a token for a password. Raises `Unauthorized` where it is wrong, `TooManyRequests` after too many tries."""
+    """Give a token for a password.
+
+    Raises `Unauthorized` where it is wrong, `TooManyRequests` after too many tries, `Conflict` where the user changes
+    at the same time: a password just replaced must not leave a token behind.
+    """
     email = wanted.email or store.administrator_email(wanted.tenant)
     user = sign_in.check(wanted.tenant, email, wanted.password, address)
     if user is None:
@@ -33,7 +37,10 @@ def log_in(wanted: Login, address: str, issuer: str) -> LoggedIn:
         scopes=SCOPES[user.role],
         expires_at=times.now() + SECONDS,
     )
-    table.write(*credentials.new_grant(grant, {}))
+    try:
+        table.write(*credentials.new_grant(grant, {}), store.unchanged(wanted.tenant, user))
+    except table.ConditionFailed:
+        raise Conflict from None
     return {"token": tokens.access_token(grant, issuer, grant.scopes, SECONDS), "expires_in": SECONDS}
 
 

@@ -20,6 +20,7 @@ from functions.identity.users.store import StoredUser
 from hub import auth
 from hub.errors import HubError, TooManyRequests
 from hub.events import Caller
+from hub.store import table
 from hub.telemetry import lambda_handler
 from hub.web.localisation import text
 from hub.web.request import Raw, Request
@@ -179,7 +180,10 @@ def _sign_in(request: Request, asked: _Asked, email: str, password: str) -> Raw:
         return _sign_in_page(request, asked, email=email, error="too_often", minutes=minutes)
     if user is None:
         return _sign_in_page(request, asked, email=email, error="wrong")
-    return pages.redirect(asked.url, [sessions.start(request, asked.app.tenant, user.id)])
+    try:
+        return pages.redirect(asked.url, [sessions.start(request, asked.app.tenant, user)])
+    except table.ConditionFailed:
+        return _sign_in_page(request, asked, email=email, error="expired")
 
 
 def _decide(request: Request, asked: _Asked, *, allowed: bool) -> Raw:

@@ -41,17 +41,21 @@ def user_of(request: Request, tenant: str) -> StoredUser | None:
     return user if user is not None and user.status == "active" else None
 
 
-def start(request: Request, tenant: str, user_id: str) -> str:
-    """Sign a user in on this browser; answers with the cookie to set."""
+def start(request: Request, tenant: str, user: StoredUser) -> str:
+    """Sign a user in on this browser; answers with the cookie to set.
+
+    Raises `ConditionFailed` where the user changed since the password was checked.
+    """
     text = secrets.token_urlsafe(32)
     digest = auth.credential_hash(text)
     ends = times.now() + SECONDS
     table.write(
         table.Put(
             table.activity(),
-            {**keys.session(digest), "tenant": tenant, "user_id": user_id, "expires_at": ends, "ttl": ends},
+            {**keys.session(digest), "tenant": tenant, "user_id": user.id, "expires_at": ends, "ttl": ends},
         ),
-        table.Put(table.activity(), {**keys.belonging(tenant, credentials.SESSIONS, user_id, digest), "ttl": ends}),
+        table.Put(table.activity(), {**keys.belonging(tenant, credentials.SESSIONS, user.id, digest), "ttl": ends}),
+        users.unchanged(tenant, user),
     )
     return _cookie(request, _SESSION, text, SECONDS)
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +100,15 @@ def revoke_consent(caller: Caller, user_id: str | None, consent_id: str) -> None
     told = audit.record("oauth_grant.revoked", caller, consent.id, {"scopes": consent.scopes})
     store.remove_consent(caller.tenant, consent, told)
     credentials.end_of_user(caller.tenant, consent.user_id, consent.app_id)
+
+
+def revoke_consents(caller: Caller, user_id: str) -> None:
+    """Take back all that a user allowed applications; the tokens that came of it are the caller's to end."""
+    for consent in store.every_consent(caller.tenant, user_id):
+        told = audit.record("oauth_grant.revoked", caller, consent.id, {"scopes": consent.scopes})
+        # One that was revoked meanwhile is gone already.
+        with suppress(table.ConditionFailed):
+            store.remove_consent(caller.tenant, consent, told)
 
 
 def consent_covers(tenant: str, user_id: str, app_id: str, scopes: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """OAuth applications and consents. Beside each application stands an item that finds it by its client id."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,11 +132,18 @@ def consents(
     tenant: str, user_id: str | None, number: int, size: int, cursor: str | None
 ) -> paging.Page[StoredConsent]:
     """Read a page of a tenant's consents, or of one user's."""
-    prefix = f"{user_id}." if user_id else ""
-    found = paging.read(
-        table.Query(table.entities(), keys.partition(tenant, CONSENTS), prefix=prefix), number, size, cursor
-    )
+    found = paging.read(_consents_of(tenant, user_id), number, size, cursor)
     return found.holding(_consent(item) for item in found.items)
+
+
+def every_consent(tenant: str, user_id: str) -> Iterator[StoredConsent]:
+    """Read all consents of a user."""
+    return (_consent(item) for item in table.items(_consents_of(tenant, user_id)))
+
+
+def _consents_of(tenant: str, user_id: str | None) -> table.Query:
+    prefix = f"{user_id}." if user_id else ""
+    return table.Query(table.entities(), keys.partition(tenant, CONSENTS), prefix=prefix)
 
 
 def _item(app: StoredApp) -> Item:

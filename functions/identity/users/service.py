@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from functions.identity import credentials
+from functions.identity.oauth_apps import service as apps
 from functions.identity.users import store
 from functions.identity.users.models import NewUser, User, UserChange
 from functions.identity.users.store import StoredUser
@@ -92,7 +93,7 @@ def set_password(caller: Caller, user_id: str, password: str) -> None:
 
 
 def delete(caller: Caller, user_id: str) -> None:
-    """Delete a user and end every token and session of theirs.
+    """Delete a user, every token and session of theirs, and what they allowed applications.
 
     Raises `Unprocessable` for the caller's own user and for the last active administrator.
     """
@@ -103,7 +104,7 @@ def delete(caller: Caller, user_id: str) -> None:
             user = store.get(caller.tenant, user_id, consistent=True)
         except NotFound:
             # The deletion before this one may have failed half way.
-            credentials.end_all(caller.tenant, user_id)
+            _end_of(caller, user_id)
             raise
         event = events.event("user.deleted", caller, _told(user))
         record = audit.record("user.deleted", caller, user_id, {"email": user.email})
@@ -111,7 +112,7 @@ def delete(caller: Caller, user_id: str) -> None:
             store.remove(caller.tenant, user, event, record)
         except store.Changed:
             continue
-        credentials.end_all(caller.tenant, user_id)
+        _end_of(caller, user_id)
         return
     raise Unavailable
 
@@ -149,6 +150,11 @@ def _change(caller: Caller, user_id: str, changes: Mapping[str, Any]) -> StoredU
             credentials.end_all(caller.tenant, user_id)
         return after
     raise Unavailable
+
+
+def _end_of(caller: Caller, user_id: str) -> None:
+    credentials.end_all(caller.tenant, user_id)
+    apps.revoke_consents(caller, user_id)
 
 
 def _told(user: StoredUser) -> dict[str, Any]:

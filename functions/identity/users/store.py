@@ -85,6 +85,12 @@ def remove(tenant: str, user: StoredUser, event: Mapping[str, Any], audit: Mappi
     _write(writes)
 
 
+def unchanged(tenant: str, user: StoredUser) -> table.ConditionCheck:
+    """Lets the writes beside it be made only while a user is as it was read: with the same password, active."""
+    seen = {"seen": user.updated_at}
+    return table.ConditionCheck(table.entities(), keys.entity(tenant, KIND, user.id), _UNCHANGED, seen)
+
+
 def rehash(tenant: str, user: StoredUser, password: str) -> None:
     """Write the same password under a new hash, unless it was changed meanwhile."""
     change = table.Update(

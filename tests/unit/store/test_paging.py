@@ -1,5 +1,7 @@
 import base64
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,6 +142,20 @@ def test_another_tenants_cursor_shows_rows_of_ones_own_alone() -> None:
     fill(4)
     cursor = paging.by_cursor(theirs, 3, "").next or ""
     assert numbers(paging.by_cursor(query(), 10, cursor)) == [2, 1, 0]
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("bounds", [{"prefix": "b"}, {"between": ("b", "c")}])
+def test_a_cursor_outside_the_bounds_of_its_list_is_refused_before_it_is_asked(
+    bounds: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounded = replace(query(), **bounds)
+    assert paging.by_cursor(bounded, 3, paging.write_cursor("b")).items == []
+    monkeypatch.setattr(table, "pages", lambda *_, **__: pytest.fail("asked the table"))
+    for sort_key in ("a", "d", "人"):
+        with pytest.raises(InvalidRequest) as caught:
+            paging.by_cursor(bounded, 3, paging.write_cursor(sort_key))
+        assert [(field.field, field.reason) for field in caught.value.fields] == [("cursor", "malformed")]
 
 
 @pytest.mark.usefixtures("aws")

@@ -82,6 +82,22 @@ def test_writes_together_are_all_or_none_and_tell_which_failed() -> None:
     assert table.get(table.entities(), second) is None
 
 
+def test_a_write_beside_a_check_is_made_only_while_the_check_holds() -> None:
+    put(color="red")
+    second = keys.entity("acme", "THING", "2")
+    check = table.ConditionCheck(table.entities(), KEY, "#color = :color", {"color": "red"})
+    table.write(table.Put(table.entities(), {**second, "color": "blue"}), check)
+    table.write(check)
+    put(color="green")
+    for operations in ([check], [table.Delete(table.entities(), second), check]):
+        with pytest.raises(table.ConditionFailed) as caught:
+            table.write(*operations)
+        assert caught.value.position == len(operations) - 1
+        assert caught.value.item == {**KEY, "color": "green"}
+    assert table.get(table.entities(), second) == {**second, "color": "blue"}
+    assert table.get(table.entities(), KEY) == {**KEY, "color": "green"}
+
+
 def test_a_conflict_of_transactions_is_tried_again(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
     conflict = refusal("TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}, {}])
     answers = Answers(monkeypatch, "transact_write_items", conflict, conflict)

@@ -84,8 +84,8 @@ def too_many_rows() -> InvalidRequest:
 
 
 def by_cursor(query: table.Query, size: int, cursor: str) -> CursorPage[Item]:
-    """Read the page that follows `cursor` (`""`: the first)."""
-    after = None if not cursor else {"pk": query.pk, "sk": read_cursor(cursor)}
+    """Read the page that follows `cursor` (`""`: the first). Raises `InvalidRequest` for one of another list."""
+    after = _after(query, cursor) if cursor else None
     found: list[Item] = []
     for items, following in table.pages(query, limit=size + 1, after=after):
         found += items
@@ -94,6 +94,14 @@ def by_cursor(query: table.Query, size: int, cursor: str) -> CursorPage[Item]:
     more = len(found) > size
     found = found[:size]
     return CursorPage(found, size, write_cursor(found[-1]["sk"]) if more else None)
+
+
+def _after(query: table.Query, cursor: str) -> Item:
+    sort_key = read_cursor(cursor)
+    # DynamoDB fails a query that would go on after a key outside its bounds.
+    if not query.covers(sort_key):
+        raise InvalidRequest(FieldError("cursor", "malformed"))
+    return {"pk": query.pk, "sk": sort_key}
 
 
 def write_cursor(sort_key: str) -> str:

@@ -115,7 +115,21 @@ class Delete:
         return {"Key": to_item(self.key)} | _expressions(self.table, self.values, ConditionExpression=self.condition)
 
 
-Operation = Put | Update | Delete
+@dataclass(frozen=True, slots=True)
+class ConditionCheck:
+    """Write nothing, but let the other writes be made only while an item is as it was read."""
+
+    table: str
+    key: Key
+    condition: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        """As DynamoDB takes it."""
+        return {"Key": to_item(self.key)} | _expressions(self.table, self.values, ConditionExpression=self.condition)
+
+
+Operation = Put | Update | Delete | ConditionCheck
 
 ABSENT = "attribute_not_exists(pk) OR attribute_exists(#deleted_at)"
 """Condition of making an entity: nothing stands there, or what did is deleted."""
@@ -168,10 +182,11 @@ def get_many(wanted: Mapping[str, Sequence[Key]]) -> dict[tuple[str, str, str], 
 
 def write(*operations: Operation) -> None:
     """Write one item, or up to 100 all-or-none. Raises `ConditionFailed` where a condition does not hold."""
-    if len(operations) == 1:
-        _write_one(operations[0])
-    else:
-        _write_together(operations)
+    match operations:
+        case [Put() | Update() | Delete() as operation]:
+            _write_one(operation)
+        case _:
+            _write_together(operations)
 
 
 def update(operation: Update, returning: "ReturnValueType" = "ALL_NEW") -> Item:
@@ -212,6 +227,12 @@ class Query:
     values: Mapping[str, Any] = field(default_factory=dict)
     index: str = ""
     newest_first: bool = True
+
+    def covers(self, sort_key: str) -> bool:
+        """Whether a sort key lies within its bounds."""
+        if self.prefix:
+            return sort_key.startswith(self.prefix)
+        return self.between is None or self.between[0] <= sort_key <= self.between[1]
 
     def parameters(self) -> dict[str, Any]:
         """As DynamoDB takes it."""
@@ -298,7 +319,7 @@ def _expressions(table: str, values: Mapping[str, Any], **expressions: str) -> d
     return parameters
 
 
-def _write_one(operation: Operation) -> None:
+def _write_one(operation: Put | Update | Delete) -> None:
     client = aws.dynamodb()
     parameters = operation.parameters() | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     with _translated():
