@@ -9,8 +9,18 @@ import pytest
 from tests.e2e.running import ROOT, RunningStack
 
 SAMPLES = sorted((ROOT / "events").glob("*.json"))
-HTTP_ANSWERS = {"api-keys": 401, "webhooks": 401, "reference": 200}
-"""A sample's key is made up, so that the repository holds none that works."""
+HTTP_ANSWERS = {
+    "api-keys": 401,
+    "audit-log": 401,
+    "login": 401,
+    "o-auth-apps": 401,
+    "o-auth-pages": 401,
+    "o-auth-token": 401,
+    "reference": 200,
+    "users": 401,
+    "webhooks": 401,
+}
+"""A sample's key is made up, as are its client and password, so that the repository holds none that works."""
 
 
 def _function(sample: Path) -> str:

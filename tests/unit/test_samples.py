@@ -9,11 +9,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
 
-from tests.contract.memory import REGION, TEMPLATE, data_plane
+from tests.contract.memory import REGION, TEMPLATE, bootstrap, data_plane, signing_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = {
@@ -68,6 +69,31 @@ def sample_key() -> None:
         expires_at=None,
     )
     table.write(table.Put(table.activity(), credential))
+
+
+@pytest.fixture
+def sample_app() -> None:
+    """The application that the samples of OAuth requests come from."""
+    from functions.identity.oauth_apps import store
+    from hub import auth
+
+    form = dict(parse_qsl(sample("OAuthTokenFunction")["body"]))
+    page = sample("OAuthPagesFunction")["queryStringParameters"]
+    app = store.StoredApp(
+        tenant="default",
+        plan="enterprise",
+        id="app_sample",
+        name="我的应用",
+        description="",
+        client_id=form["client_id"],
+        client_type="confidential",
+        redirect_uris=[page["redirect_uri"]],
+        scopes=page["scope"].split(),
+        secrets=[(auth.credential_hash(form["client_secret"]), 0)],
+        created_at=1,
+        updated_at=1,
+    )
+    store.add(app, {})
 
 
 @pytest.fixture
@@ -144,6 +170,53 @@ def test_webhooks(sample_key: None) -> None:
 
 def test_requests_without_the_key_are_refused() -> None:
     assert invoke("ApiKeysFunction")["statusCode"] == invoke("WebhooksFunction")["statusCode"] == 401
+
+
+def test_users(sample_key: None) -> None:
+    # The sample's user administers nothing, so no tenant need stand there to count administrators.
+    answer = invoke("UsersFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["data"]["email"] == "zhang@example.com"
+
+
+def test_audit_log(sample_key: None) -> None:
+    answer = invoke("AuditLogFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["data"] == []
+
+
+def test_oauth_apps(sample_key: None) -> None:
+    answer = invoke("OAuthAppsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["client_secret"].startswith("secret_")
+
+
+def test_oauth_token(sample_app: None) -> None:
+    with signing_keys():
+        answer = invoke("OAuthTokenFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["access_token"].startswith("eyJ")
+
+
+def test_oauth_pages(sample_app: None) -> None:
+    answer = invoke("OAuthPagesFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert "登录后继续访问 我的应用" in answer["body"]
+
+
+def test_login() -> None:
+    from functions.identity.users import service, store
+    from hub.events import Caller
+
+    bootstrap("default")
+    admin = store.by_email("default", "admin@example.com")
+    assert admin
+    password = json.loads(sample("LoginFunction")["body"])["password"]
+    service.set_password(Caller("default", "enterprise", admin.id, "req"), admin.id, password)
+    with signing_keys():
+        answer = invoke("LoginFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["expires_in"] == 2_592_000
 
 
 def test_reference() -> None:
