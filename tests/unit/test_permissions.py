@@ -6,19 +6,24 @@ The emulator enforces no IAM, so a permission that is missing would first be mis
 import importlib
 import json
 import re
+import secrets as random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.client import BaseClient
 
-from tests.contract.memory import TEMPLATE, bootstrap, data_plane
+from tests.contract.memory import TEMPLATE
+from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
 
 Grants = set[tuple[str, str]]
 """Pairs of action and logical id (`ActivityTable/index/gsi1` for an index)."""
 
+NEW_APP = {"name": "a", "redirect_uris": ["https://myapp.com/callback"], "scopes": ["read", "write"]}
 CONTEXT = SimpleNamespace(aws_request_id="an-invocation", function_name="a-function")
 
 
@@ -60,6 +65,9 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
         case "sqs", "SendMessageBatch":
             return {("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2])}
+        case "kms", "Sign" | "GetPublicKey":
+            # Either may be the one that signs: a parameter of the stack says.
+            return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}
         case "kms", _:
             return {(f"kms:{operation}", "EncryptionKey")}
         case "events", "PutEvents":
@@ -72,10 +80,11 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
 class Work:
     """Runs one function and keeps what its calls need."""
 
-    def __init__(self, function: str, api_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, function: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._function = function
         module, _, name = TEMPLATE["Resources"][function]["Properties"]["Handler"].rpartition(".")
         self._handler = getattr(importlib.import_module(module), name)
-        self._api_key = api_key
+        self._token = token
         self._recording = False
         self.used: Grants = set()
         call = BaseClient._make_api_call  # type: ignore[attr-defined]
@@ -88,13 +97,34 @@ class Work:
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
 
     def run(self, event: Any) -> Any:
-        """Invoke it as a new process would: with no data key in memory."""
-        from hub import secrets
+        """Invoke it as a new process would."""
+        with self._watched():
+            return self._handler(event, CONTEXT)
+
+    def watch(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep also what those requests to a server need that this function answers."""
+        events = TEMPLATE["Resources"][self._function]["Properties"]["Events"].values()
+        routes = {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events}
+        request = server.request
+
+        def watched(method: str, url: str, **more: Any) -> Any:
+            if (method, urlsplit(url).path) not in routes:
+                return request(method, url, **more)
+            with self._watched():
+                return request(method, url, **more)
+
+        monkeypatch.setattr(server, "request", watched)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """As in a new process: with no key in memory."""
+        from hub import secrets, tokens
 
         secrets.forget_keys()
+        tokens.keys.cache_clear()
         self._recording = True
         try:
-            return self._handler(event, CONTEXT)
+            yield
         finally:
             self._recording = False
 
@@ -106,11 +136,12 @@ class Work:
             "routeKey": route,
             "rawPath": route.partition(" ")[2].format(**path),
             "headers": {
-                "authorization": f"Bearer {self._api_key}",
+                "authorization": f"Bearer {self._token}",
                 "content-type": "application/json",
                 "idempotency-key": ids.new("key"),
             },
             "pathParameters": path,
+            "requestContext": {"domainName": "api.example.com", "http": {"sourceIp": "192.0.2.1"}},
             "body": None if body is None else json.dumps(body),
         }
 
@@ -131,10 +162,17 @@ class Work:
 
 
 @pytest.fixture(autouse=True)
-def tenant() -> Iterator[str]:
-    """A tenant in an empty deployment; answers with its API key."""
-    with data_plane():
-        yield bootstrap("default").api_key
+def server() -> Iterator[Server]:
+    """A deployment with one tenant."""
+    with running():
+        yield Server("default")
+
+
+@pytest.fixture
+def tenant(server: Server) -> str:
+    """An access token of the tenant's administrator: what it takes to accept one is every endpoint's to be allowed."""
+    made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
+    return str(made.json()["token"])
 
 
 def add_webhook(url: str = "http://127.0.0.1:1/") -> str:
@@ -164,6 +202,98 @@ def test_api_keys(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work.request("POST /v1/api-keys/{api_key_id}/rotate", {}, api_key_id=key)
     work.request("DELETE /v1/api-keys/{api_key_id}", api_key_id=key)
     assert work.used == granted("ApiKeysFunction")
+
+
+def granted_token(server: Server, app: App) -> str:
+    """A token that a user allowed an application."""
+    code = Browser(server).code(app.url(), server.user())
+    return str(app.exchange(code).json()["access_token"])
+
+
+def test_oauth_apps(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("OAuthAppsFunction", tenant, monkeypatch)
+    made = work.request("POST /v1/oauth/apps", NEW_APP)
+    app = App(server, made)
+    granted_token(server, app)
+    granted_token(server, app)
+    work.request("GET /v1/oauth/apps")
+    work.request("GET /v1/oauth/apps/{app_id}", app_id=app.id)
+    work.request("PUT /v1/oauth/apps/{app_id}", {"name": "b"}, app_id=app.id)
+    work.request("POST /v1/oauth/apps/{app_id}/rotate-secret", {}, app_id=app.id)
+    grant, _ = work.request("GET /v1/oauth/grants")["data"]
+    work.request("DELETE /v1/oauth/grants/{grant_id}", grant_id=grant["id"])
+    work.request("DELETE /v1/oauth/apps/{app_id}", app_id=app.id)
+    assert work.used == granted("OAuthAppsFunction")
+
+
+def test_oauth_token(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("OAuthTokenFunction", tenant, monkeypatch)
+    app, pkce = server.app(), Pkce()
+    code = Browser(server).code(app.url(**pkce.asked), server.user())
+    work.watch(server, monkeypatch)
+    given = app.exchange(code, code_verifier=pkce.verifier).json()
+    app.introspect(given["access_token"])
+    refreshed = app.refresh(given["refresh_token"]).json()
+    assert app.refresh(given["refresh_token"]).json() == refreshed, "answered again from what was sealed"
+    assert app.exchange(code, code_verifier=pkce.verifier).status == 400
+    assert app.revoke(refreshed["access_token"]).status == 200
+    assert app.token(grant_type="client_credentials").status == 200
+    assert app.token(grant_type="client_credentials", client_secret="wrong").status == 401
+    for document in ("oauth-authorization-server", "jwks.json"):
+        assert server.request("GET", f"/.well-known/{document}").status == 200
+    assert work.used == granted("OAuthTokenFunction")
+
+
+def test_oauth_pages(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.passwords.needs_rehash", lambda _: True)
+    work = Work("OAuthPagesFunction", tenant, monkeypatch)
+    app, browser, user = server.app(), Browser(server), server.user()
+    work.watch(server, monkeypatch)
+    browser.code(app.url(), user)
+    browser.get(app.url())
+    csrf = next(value for name, value in browser.cookies.items() if "csrf" in name)
+    assert browser.post(app.url(), {"csrf": csrf, "action": "sign_out"}).status == 303
+    asked = server.request("GET", app.url(), token=tenant, headers={"accept": "application/json"})
+    assert "authorization_url" in asked.json()
+    assert work.used == granted("OAuthPagesFunction")
+
+
+def test_login(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.passwords.needs_rehash", lambda _: True)
+    made = server.request("POST", "/api/auth/login", body={"password": server.password}).json()
+    work = Work("LoginFunction", made["token"], monkeypatch)
+    work.watch(server, monkeypatch)
+    # Without an email the tenant's first administrator is looked for.
+    assert server.request("POST", "/api/auth/login", body={"password": server.password}).status == 200
+    assert server.request("POST", "/api/auth/verify", body={"token": made["token"]}).json()["valid"]
+    Browser(server).code(server.app().url(), server.admin)
+    changed = {"old_password": server.password, "new_password": random.token_urlsafe(12)}
+    event = work.event("POST /api/auth/change-password", changed)
+    assert work.run(event)["statusCode"] == 200
+    again = server.request("POST", "/api/auth/login", body={"password": changed["new_password"]}).json()
+    event["headers"]["authorization"] = f"Bearer {again['token']}"
+    assert work.run(event)["headers"]["Idempotency-Replayed"] == "true"
+    assert work.used == granted("LoginFunction")
+
+
+def test_users(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("UsersFunction", tenant, monkeypatch)
+    body = {"email": "one@example.com", "name": "a", "role": "admin", "password": random.token_urlsafe(12)}
+    user = work.request("POST /v1/users", body)["data"]["id"]
+    work.request("GET /v1/users")
+    work.request("GET /v1/users/{user_id}", user_id=user)
+    work.request("PUT /v1/users/{user_id}", {"email": "two@example.com"}, user_id=user)
+    work.request("PATCH /v1/users/{user_id}", {"role": "member"}, user_id=user)
+    member = server.user()
+    Browser(server).code(server.app().url(), member)
+    work.request("DELETE /v1/users/{user_id}", user_id=member.id)
+    assert work.used == granted("UsersFunction")
+
+
+def test_audit_log(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("AuditLogFunction", tenant, monkeypatch)
+    work.request("GET /v1/audit-log")
+    assert work.used == granted("AuditLogFunction")
 
 
 def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,11 +328,13 @@ def test_bootstrap(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_publisher(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub import audit, events
     from hub.store.items import to_item
 
     work = Work("PublisherFunction", tenant, monkeypatch)
     event = new_delivery("wh").body
-    item = {"events": [json.loads(event) | {"tenant": "default", "requestId": "req"}]}
+    told = audit.record("api_key.created", events.Caller("default", "enterprise", "operator", "req"), "ak_1")
+    item = {"events": [json.loads(event) | {"tenant": "default", "requestId": "req"}], "audit": told}
     work.run({"Records": [{"dynamodb": {"NewImage": to_item(item)}}, {"dynamodb": {"NewImage": {"events": "broken"}}}]})
     assert work.used == granted("PublisherFunction")
 
