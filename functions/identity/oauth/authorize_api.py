@@ -133,7 +133,7 @@ class _Asked:
         made = tokens.new_code(
             tokens.Code(
                 app=self.app,
-                user_id=user.id,
+                user=user,
                 redirect_uri=self.redirect_uri,
                 redirect_uri_sent=bool(self.sent.redirect_uri),
                 scopes=scopes,

@@ -25,9 +25,10 @@ from functions.identity.oauth.errors import (
     UnsupportedGrantType,
 )
 from functions.identity.oauth.models import TokenAnswer, TokenRequest
-from functions.identity.oauth_apps import service as apps
+from functions.identity.oauth_apps import store as app_store
 from functions.identity.oauth_apps.store import StoredApp
 from functions.identity.users import store as users
+from functions.identity.users.store import StoredUser
 from hub import auth, ids, secrets, times, tokens
 from hub.store import keys, table
 from hub.store.items import Item
@@ -43,7 +44,7 @@ class Code:
     """What an authorization code stands for."""
 
     app: StoredApp
-    user_id: str
+    user: StoredUser
     redirect_uri: str
     redirect_uri_sent: bool
     scopes: list[str]
@@ -72,7 +73,8 @@ def new_code(code: Code) -> str:
         **keys.code(auth.credential_hash(text)),
         "tenant": code.app.tenant,
         "app_id": code.app.id,
-        "user_id": code.user_id,
+        "user_id": code.user.id,
+        "user_updated_at": code.user.updated_at,
         "redirect_uri": code.redirect_uri,
         "redirect_uri_sent": code.redirect_uri_sent,
         "scopes": code.scopes,
@@ -125,14 +127,17 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     _check_code(code, sent)
     if code["expires_at"] <= times.now() and "used_at" not in code:
         raise InvalidGrant("the code has expired")
-    _check_person(app, code)
+    user = users.find(app.tenant, code["user_id"])
+    if user is None or user.updated_at != code["user_updated_at"]:
+        # Suspended, no longer an administrator, or with another password: it all shows here.
+        raise InvalidGrant("the user changed after the authorization")
     grant = Grant(
         tenant=app.tenant,
         plan=app.plan,
         id=code["grant_id"],
         app_id=app.id,
         client_id=app.client_id,
-        user_id=code["user_id"],
+        user_id=user.id,
         scopes=code["scopes"],
         expires_at=times.now() + REFRESH_SECONDS,
     )
@@ -140,10 +145,14 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     use = table.Update(
         table.activity(), key, "SET #used_at = :now", "attribute_not_exists(#used_at)", {"now": times.now()}
     )
+    made = credentials.new_grant(grant, {"refresh_hash": auth.credential_hash(refresh_token)})
+    standing = [users.unchanged(app.tenant, user), app_store.consented(app.tenant, user.id, app.id)]
     try:
-        table.write(use, *credentials.new_grant(grant, {"refresh_hash": auth.credential_hash(refresh_token)}))
-    except table.ConditionFailed:
-        credentials.end(app.tenant, app.id, code["grant_id"], code["user_id"])
+        table.write(use, *made, *standing)
+    except table.ConditionFailed as failure:
+        if failure.position > len(made):
+            raise InvalidGrant("the user no longer allows this") from None
+        credentials.end(app.tenant, app.id, code["grant_id"], user.id)
         raise InvalidGrant("the code was used before; what it gave is revoked") from None
     return _answer(grant, issuer, grant.scopes, refresh_token)
 
@@ -160,15 +169,6 @@ def _check_code(code: Item, sent: TokenRequest) -> None:
             raise InvalidGrant("code_verifier is malformed")
         if not hmac.compare_digest(challenge(sent.code_verifier), code["code_challenge"]):
             raise InvalidGrant("code_verifier does not match")
-
-
-def _check_person(app: StoredApp, code: Item) -> None:
-    """Raise `InvalidGrant` unless the user may still allow, and still allows, what the code stands for."""
-    user = users.find(app.tenant, code["user_id"])
-    if user is None or user.status != "active" or ("admin" in code["scopes"] and user.role != "admin"):
-        raise InvalidGrant("the user may no longer allow this")
-    if not apps.consent_covers(app.tenant, user.id, app.id, code["scopes"]):
-        raise InvalidGrant("the user no longer allows this")
 
 
 def _refresh(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:

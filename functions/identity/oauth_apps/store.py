@@ -123,6 +123,13 @@ def get_consent(tenant: str, consent: str) -> StoredConsent | None:
     return _consent(item) if item else None
 
 
+def consented(tenant: str, user_id: str, app_id: str) -> table.ConditionCheck:
+    """Lets the writes beside it be made only while a user's consent to an application stands."""
+    return table.ConditionCheck(
+        table.entities(), keys.entity(tenant, CONSENTS, consent_id(user_id, app_id)), table.PRESENT
+    )
+
+
 def remove_consent(tenant: str, consent: StoredConsent, audit: Mapping[str, Any]) -> None:
     """Delete a consent."""
     table.write(table.tombstone(keys.entity(tenant, CONSENTS, consent.id), [], times.now(), audit))

@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from functions.identity import credentials
 from functions.identity.oauth import tokens
 from functions.identity.oauth.errors import InvalidGrant
 from functions.identity.oauth.models import TokenAnswer, TokenRequest
 from functions.identity.oauth_apps import store
 from hub import times
-from hub.store import table
+from hub.store import keys, table
 from tests.contract.sign_in_server import ISSUER, App, Browser, Pkce, Server, User
 from tests.unit.identity.oauth.answers import calls, refused
 
@@ -244,5 +245,35 @@ def test_an_administrator_who_became_a_member_meanwhile_gives_no_administration(
     app, admin = server.app(scopes=["read", "admin"]), server.user("admin")
     code = browser.code(app.url(scope="read admin", **pkce.asked), admin)
     server.call("PATCH", f"/v1/users/{admin.id}", {"role": "member"})
-    answer = app.exchange(code, code_verifier=pkce.verifier)
-    assert answer.status == 400 or "admin" not in answer.json()["scope"].split()
+    assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
+
+
+def test_a_code_from_before_a_change_of_password_gives_nothing(
+    server: Server, app: App, browser: Browser, pkce: Pkce
+) -> None:
+    member = server.user()
+    code = browser.code(app.url(**pkce.asked), member)
+    server.call("PATCH", f"/v1/users/{member.id}", {"password": "a-new-password-of-theirs"})
+    assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
+
+
+@pytest.mark.parametrize("what", ["user", "consent"])
+def test_a_user_who_changes_their_mind_during_the_exchange_gives_nothing(
+    server: Server, app: App, browser: Browser, pkce: Pkce, what: str
+) -> None:
+    """The change comes after everything was read and before the first write."""
+    member = server.user()
+    code = browser.code(app.url(**pkce.asked), member)
+    make = credentials.new_grant
+
+    def new_grant(*arguments: Any) -> Any:
+        if what == "user":
+            server.call("PATCH", f"/v1/users/{member.id}", {"status": "inactive"})
+        else:
+            server.call("DELETE", f"/v1/oauth/grants/{member.id}.{app.id}")
+        return make(*arguments)
+
+    with patch.object(credentials, "new_grant", new_grant):
+        assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
+    rows = table.items(table.Query(table.activity(), keys.partition(server.tenant, credentials.GRANTS, app.id)))
+    assert list(rows) == []
