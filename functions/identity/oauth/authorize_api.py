@@ -33,16 +33,15 @@ api = Api("oauth_pages", OAuth())
 
 @api.get("/oauth/authorize", public=True)
 @api.get("/v1/oauth/authorize", public=True)
-def authorize(request: Request) -> Raw | AuthorizationUrl:
+def authorize(request: Request) -> Annotated[Raw, "text/html", 303, 400, 401, 429] | AuthorizationUrl:
     """Show sign-in or consent, or go back to the application where consent stands; to a caller with a credential
     who accepts JSON, answer with the address to open in a browser."""
     wants_json = "application/json" in request.headers.get("accept", "") and "authorization" in request.headers
     try:
-        asked = _Asked(request)
         if wants_json:
-            auth.authenticate(request.token(), request.base_url)
-            return {"authorization_url": asked.url}
-        return _next_page(request, asked)
+            request.credential = auth.authenticate(request.token(), request.base_url)
+        asked = _Asked(request)
+        return {"authorization_url": asked.url} if wants_json else _next_page(request, asked)
     except HubError as error:
         if wants_json:
             raise (error.reason if isinstance(error, _SentBack) else error) from None

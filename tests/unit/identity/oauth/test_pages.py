@@ -347,6 +347,7 @@ def test_a_caller_with_a_credential_gets_the_address_as_json(server: Server, app
     answer = server.request("GET", app.url(), token=server.api_key, headers=headers)
     assert answer.status == 200
     assert answer.json() == {"authorization_url": ISSUER + app.url(response_type="")}
+    assert answer.headers["X-RateLimit-Limit"] == "1000"
     assert server.request("GET", app.url(), token="sk_live_x", headers=headers).status == 401
 
 
