@@ -1,7 +1,7 @@
 """`/oauth/authorize`: a person allows an application to act for them; also under `/v1`."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 from functions.identity import sign_in
