@@ -1,13 +1,15 @@
 """Nothing crosses tenants."""
 
+import secrets
 from typing import Any
 
 import pytest
 from requests import Response
 
+from tests.e2e.browsing import Browser, Person
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
-from tests.e2e.running import Client
+from tests.e2e.running import Client, RunningStack
 
 BODIES: dict[str, Any] = {
     "GET /v1/api-keys/{api_key_id}": None,
@@ -15,6 +17,15 @@ BODIES: dict[str, Any] = {
     "DELETE /v1/api-keys/{api_key_id}": None,
     "GET /v1/api-keys/{api_key_id}/usage": None,
     "POST /v1/api-keys/{api_key_id}/rotate": {},
+    "GET /v1/oauth/apps/{app_id}": None,
+    "PUT /v1/oauth/apps/{app_id}": {"name": "stolen"},
+    "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
+    "DELETE /v1/oauth/apps/{app_id}": None,
+    "DELETE /v1/oauth/grants/{grant_id}": None,
+    "GET /v1/users/{user_id}": None,
+    "PUT /v1/users/{user_id}": {"role": "admin"},
+    "PATCH /v1/users/{user_id}": {"password": "a-password-of-mine"},
+    "DELETE /v1/users/{user_id}": None,
     "GET /v1/webhooks/{webhook_id}": None,
     "PUT /v1/webhooks/{webhook_id}": {"active": False},
     "PATCH /v1/webhooks/{webhook_id}": {"active": False},
@@ -25,12 +36,23 @@ BODIES: dict[str, Any] = {
 }
 """Every route that takes an id, with a body that its owner could send."""
 
+LISTS = ("/v1/api-keys", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/users", "/v1/webhooks")
+
 
 @pytest.fixture
-def ids(api: Client, receiver: OpenReceiver) -> dict[str, str]:
+def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, str]:
     """One of everything that has an id, of the tenant of `api`."""
+    email, password = "mine@example.com", secrets.token_urlsafe(12)
+    user = api.post("/v1/users", {"email": email, "name": "Mine", "password": password}).json()["data"]["id"]
+    app = api.post("/v1/oauth/apps", {"name": "Mine", "redirect_uris": ["https://myapp.com/callback"]}).json()
+    base_url = stack.description["base_url"]
+    with Browser(base_url) as browser:
+        browser.authorize(f"{base_url}/oauth/authorize?client_id={app['client_id']}", Person(user, email, password))
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
+        "{app_id}": app["id"],
+        "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
+        "{user_id}": user,
         "{webhook_id}": api.new_webhook(receiver().url, "api_key.created")["id"],
     }
 
@@ -54,26 +76,26 @@ def test_every_route_with_an_id_is_known_here(api: Client) -> None:
 
 
 def test_another_tenants_ids_do_not_exist(api: Client, other_tenant: Client, ids: dict[str, str]) -> None:
-    before = [api.get("/v1/api-keys").json(), api.get("/v1/webhooks").json()]
+    before = [_rows(api, path) for path in LISTS]
+    assert all(before)
 
     for route in BODIES:
         answer = _call(other_tenant, route, ids)
         assert answer.status_code == 404, route
-        assert answer.json()["error"]["code"] == "NOT_FOUND"
+        assert answer.json().get("error", answer.json())["code"] in {"NOT_FOUND", 40401}
         unknown = _call(other_tenant, route, {name: "x" + value[1:] for name, value in ids.items()})
         assert _without_request_id(unknown) == _without_request_id(answer), "it must not even be told that it exists"
 
-    after = [api.get("/v1/api-keys").json(), api.get("/v1/webhooks").json()]
-    own_key = {"usage_count": 0, "last_used_at": None}
-    for list_before, list_after in zip(before, after, strict=True):
-        assert [row | own_key for row in list_after["data"]] == [row | own_key for row in list_before["data"]]
+    assert [_rows(api, path) for path in LISTS] == before
 
 
 def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids: dict[str, str]) -> None:
     assert ids["{api_key_id}"] in [key["id"] for key in api.get("/v1/api-keys").json()["data"]]
     theirs = other_tenant.get("/v1/api-keys").json()["data"]
     assert [key["name"] for key in theirs] == ["first key"]
-    assert other_tenant.get("/v1/webhooks").json()["data"] == []
+    assert [user["name"] for user in _rows(other_tenant, "/v1/users")] == ["Administrator"]
+    for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
+        assert _rows(other_tenant, path) == []
 
 
 def test_events_reach_their_own_tenants_webhooks_only(
@@ -89,6 +111,13 @@ def test_events_reach_their_own_tenants_webhooks_only(
 
     assert mine.about("Theirs") == []
     assert theirs.about("Mine") == []
+
+
+def _rows(caller: Client, path: str) -> list[dict[str, Any]]:
+    """A list's rows, without the figures that each call of the API changes."""
+    data = caller.get(path).json()["data"]
+    rows = data["items"] if isinstance(data, dict) else data
+    return [{**row, "usage_count": 0, "last_used_at": None} for row in rows]
 
 
 def _without_request_id(answer: Response) -> Any:

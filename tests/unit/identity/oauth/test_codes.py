@@ -125,8 +125,13 @@ def test_a_public_client_gets_tokens_with_pkce_alone(public_app: App, user: User
     assert public_app.refresh(given.json()["refresh_token"]).status == 200
 
 
-def test_a_foreign_clients_code_is_refused_and_stays_good(server: Server, app: App, code: str, pkce: Pkce) -> None:
-    assert refused(server.app().exchange(code, code_verifier=pkce.verifier), "invalid_grant")
+def test_a_foreign_clients_code_is_refused_and_stays_good(
+    server: Server, app: App, code: str, pkce: Pkce, user: User
+) -> None:
+    """Also to a client that the same user allows the same."""
+    foreign = server.app()
+    Browser(server).code(foreign.url(), user)
+    assert refused(foreign.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
     assert app.exchange(code, code_verifier=pkce.verifier).status == 200
 
 
