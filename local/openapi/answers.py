@@ -81,6 +81,9 @@ def error_response(style: Style, status: int, headers: dict[str, Any]) -> dict[s
         language: {"value": _body(style, error, language, "req_01HM5V4K2TQ8R9XZJ3N6WYB7CD", _FIXED_NOW)}
         for language in _LANGUAGES
     }
+    if examples["zh-CN"] == examples["en-US"]:
+        # OAuth has its descriptions in English whatever is asked for (RFC 6749 section 5.2).
+        del examples["zh-CN"]
     meaning = (inspect.getdoc(type(error)) or "").splitlines()[0]
     content = {"schema": {"$ref": f"#/components/schemas/{error_name(style)}"}, "examples": examples}
     return {

@@ -3,15 +3,21 @@
 import inspect
 import json
 import tomllib
+import types
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from pydantic import BaseModel
+
+from functions.identity.api_keys.models import PERMISSIONS
+from functions.identity.oauth import authorize_api
+from functions.identity.oauth.models import AuthorizeParameters
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
-from hub.web.request import Raw
+from hub.web.request import FORM, JSON, Raw
 from hub.web.resolver import MAX_ID_LENGTH, Api, Route
-from local.openapi import answers, deliveries
+from local.openapi import answers, deliveries, lists
 from local.openapi.discovery import Resolver, resolvers
 from local.openapi.examples import EXAMPLES
 from local.openapi.samples import Schema
@@ -22,10 +28,12 @@ FILE = "functions/reference/openapi.json"
 _INTRODUCTION = f"""\
 One HTTP API in the wire styles of five documents: a group answers as its document says, errors included.
 
-- **Credentials**: `Authorization: Bearer <API key>`. Every operation names the permissions of which one is needed.
+- **Credentials**: `Authorization: Bearer <API key or OAuth access token>`. Every operation names the permissions of
+  which one is needed; an access token has them as its scopes.
 - **Languages**: messages come in Chinese, or in English with `Accept-Language: en-US`.
 - **Request ids**: `X-Request-ID` is echoed, or made when absent, and found in logs and events.
-- **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, fewer where an operation says so.
+- **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, {LIMITS["access_token"]} for each grant,
+  fewer where an operation says so.
 - **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
 - **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
 - Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.
@@ -40,10 +48,17 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "X-RateLimit-Remaining": ("How many are left in this minute.", {"type": "integer"}),
     "X-RateLimit-Reset": ("When the next minute begins, in epoch seconds.", {"type": "integer"}),
     "Retry-After": ("Seconds until a retry makes sense.", {"type": "integer"}),
-    "WWW-Authenticate": ("`Bearer`", {"type": "string"}),
+    "WWW-Authenticate": ("`Bearer`; at the OAuth endpoints `Basic`.", {"type": "string"}),
+    "Location": ("Where the browser goes on to.", {"type": "string", "format": "uri-reference"}),
     "Content-Language": ("The language of the messages.", {"enum": ["zh-CN", "en-US"]}),
     "Idempotency-Replayed": ("`true` on the stored answer of an earlier request.", {"const": "true"}),
 }
+_QUERIES_READ_BY_PAGES: dict[Any, type[BaseModel]] = {
+    authorize_api.authorize: AuthorizeParameters,
+    authorize_api.submit_authorization: AuthorizeParameters,
+}
+"""Queries that a route reads itself, because what is wrong with them is told on a page or at the client's address."""
+
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -110,7 +125,7 @@ class _Operation:
     def described(self) -> dict[str, Any]:
         told = inspect.getdoc(self.route.function) or ""
         described: dict[str, Any] = {
-            "operationId": self.route.function.__name__,
+            "operationId": self._operation_id(),
             "tags": [self.api.group],
             "summary": told.split(". ")[0].splitlines()[0].rstrip("."),
             "description": "\n\n".join([told, *self._conditions()]),
@@ -119,7 +134,9 @@ class _Operation:
             "security": self._security(),
         }
         if "body" in self.hints:
-            described["requestBody"] = self._request_body()
+            described["requestBody"] = self._request_body(self.hints["body"], [JSON])
+        if "form" in self.hints:
+            described["requestBody"] = self._request_body(self.hints["form"], [FORM, JSON])
         if not self.route.public:
             described["x-permissions"] = self._permissions()
         return described
@@ -128,9 +145,15 @@ class _Operation:
         """The components that the operation's errors refer to."""
         style = self.api.style
         return {
-            self._error_name(status): answers.error_response(style, status, _references(_error_headers(status)))
+            self._error_name(status): answers.error_response(style, status, _references(self._error_headers(status)))
             for status in self._errors()
+            if status not in self._raw_statuses()
         }
+
+    def _operation_id(self) -> str:
+        name = self.route.function.__name__
+        mounts = [one for one in self.api.routes.values() if one.function is self.route.function]
+        return f"{name}_v1" if len(mounts) > 1 and self.route.path.startswith("/v1/") else name
 
     def _conditions(self) -> list[str]:
         if self.route.public:
@@ -150,7 +173,9 @@ class _Operation:
         if self.route.public:
             return []
         schemes = ["bearer", "token"] if self.route.path.startswith("/api/") else ["bearer"]
-        return [{scheme: []} for scheme in schemes]
+        scopes = [name for name in self._permissions() if name in PERMISSIONS]
+        requirements: list[dict[str, list[str]]] = [{scheme: []} for scheme in schemes]
+        return [*requirements, *({"oauth2": [scope]} for scope in scopes)]
 
     def _parameters(self) -> list[dict[str, Any]]:
         in_path: list[dict[str, Any]] = [
@@ -162,23 +187,54 @@ class _Operation:
             }
             for name in self.path_parameters
         ]
-        in_query = self.shapes.parameters(self.hints["query"]) if "query" in self.hints else []
         names = ["Accept-Language", "X-Request-ID"]
         if self._is_idempotent():
             names.append("Idempotency-Key")
-        return [*in_path, *in_query, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
+        return [*in_path, *self._in_query(), *({"$ref": f"#/components/parameters/{name}"} for name in names)]
 
-    def _request_body(self) -> dict[str, Any]:
-        model = self.hints["body"]
+    def _in_query(self) -> list[dict[str, Any]]:
+        if self.route.list_of:
+            return lists.parameters(self.route.list_of)
+        model = _QUERIES_READ_BY_PAGES.get(self.route.function) or self.hints.get("query")
+        return self.shapes.parameters(model) if model else []
+
+    def _request_body(self, model: type[BaseModel], media_types: list[str]) -> dict[str, Any]:
         schema = self.shapes.request(model, change=self.route.method in ("PUT", "PATCH"))
         required = any(field.is_required() for field in model.model_fields.values())
-        return {"required": required, "content": {"application/json": {"schema": schema}}}
+        return {"required": required, "content": {media_type: {"schema": schema} for media_type in media_types}}
 
     def _responses(self) -> dict[str, Any]:
         responses = {str(self.route.status): self._success()}
         for status in self._errors():
             responses[str(status)] = {"$ref": f"#/components/responses/{self._error_name(status)}"}
-        return responses
+        return responses | {str(status): self._raw_response(status) for status in self._raw_statuses()}
+
+    def _raw(self) -> tuple[str, list[int]] | None:
+        """The media type and the further statuses of an answer that no style wraps."""
+        for one in _alternatives(self.hints.get("return")):
+            if get_origin(one) is Annotated and get_args(one)[0] is Raw:
+                _, media_type, *statuses = get_args(one)
+                return media_type, statuses
+        return None
+
+    def _raw_statuses(self) -> list[int]:
+        raw = self._raw()
+        return raw[1] if raw else []
+
+    def _raw_response(self, status: int) -> dict[str, Any]:
+        """A redirect, or a page that tells an error; callers who get JSON otherwise get it in errors too."""
+        (media_type, _) = self._raw() or ("", [])
+        phrase = HTTPStatus(status).phrase
+        if status < 400:
+            return {"description": phrase, "headers": _references(["X-Request-ID", "Location"])}
+        content: dict[str, Any] = {media_type: {}}
+        if self._wrapped():
+            content |= answers.error_response(self.api.style, status, {})["content"]
+        return {"description": phrase, "headers": _references(["X-Request-ID"]), "content": content}
+
+    def _wrapped(self) -> list[Any]:
+        """The alternatives of an answer that the style wraps."""
+        return [one for one in _alternatives(self.hints["return"]) if not _is_raw(one)]
 
     def _success(self) -> dict[str, Any]:
         response: dict[str, Any] = {
@@ -186,34 +242,38 @@ class _Operation:
             "headers": _references(self._success_headers()),
         }
         if self.route.status != 204:
-            response["content"] = self._content(self.hints["return"])
+            response["content"] = self._content()
         return response
 
-    def _content(self, annotation: Any) -> dict[str, Any]:
-        if _is_raw(annotation):
-            media_type = get_args(annotation)[1] if get_origin(annotation) is Annotated else "*/*"
-            return {media_type: {}}
-        alternatives = get_args(annotation)
-        if {get_origin(one) for one in alternatives} == {OffsetPage, CursorPage}:
-            ((item,), *_) = (get_args(one) for one in alternatives)
-            schema = answers.page(self.api.style, self.shapes.answer(item))
-        else:
-            schema = answers.one(self.api.style, self.shapes.answer(annotation))
-        return {"application/json": {"schema": schema}}
+    def _content(self) -> dict[str, Any]:
+        raw = self._raw()
+        content: dict[str, Any] = {raw[0]: {}} if raw else {}
+        wrapped = self._wrapped()
+        if {get_origin(one) for one in wrapped} == {OffsetPage, CursorPage}:
+            ((item,), *_) = (get_args(one) for one in wrapped)
+            row = self.shapes.part(item) if self.route.list_of else self.shapes.answer(item)
+            content[JSON] = {"schema": answers.page(self.api.style, row)}
+        elif wrapped:
+            annotation = wrapped[0] if raw else self.hints["return"]
+            content[JSON] = {"schema": answers.one(self.api.style, self.shapes.answer(annotation))}
+        return content
 
     def _errors(self) -> list[int]:
         """The statuses of the errors that the resolver and the routes' own rules can raise."""
-        reads_body, changes = "body" in self.hints, self.route.method in ("POST", "PUT", "PATCH")
+        reads_form, reads_body = "form" in self.hints, "body" in self.hints or "form" in self.hints
+        changes = self.route.method in ("POST", "PUT", "PATCH") and not self._raw()
+        # A route that is public and yet reads a body reads a password or a client's secret there.
+        authenticates = not self.route.public or reads_body
         occurring = {
             400: reads_body or "query" in self.hints or self._is_idempotent(),
-            401: not self.route.public,
+            401: authenticates,
             403: not self.route.public,
             404: bool(self.path_parameters),
-            409: changes,
+            409: changes and not reads_form,
             413: reads_body or self._is_idempotent(),
             415: reads_body,
-            422: self._is_idempotent() or reads_body,
-            429: not self.route.public,
+            422: self._is_idempotent() or "body" in self.hints,
+            429: authenticates,
             500: True,
             503: True,
         }
@@ -223,11 +283,20 @@ class _Operation:
         return self.route.method == "POST" and not self.route.public
 
     def _error_name(self, status: int) -> str:
-        return f"{type(self.api.style).__name__}{type(answers.EXAMPLES[status]).__name__}"
+        public = "Public" if self.route.public else ""
+        return f"{public}{type(self.api.style).__name__}{type(answers.EXAMPLES[status]).__name__}"
+
+    def _error_headers(self, status: int) -> list[str]:
+        names = ["X-Request-ID", "Content-Language"]
+        if status == 401:
+            return [*names, "WWW-Authenticate"]
+        if not self.route.public:
+            names += _RATE_HEADERS
+        return [*names, *(["Retry-After"] if status in (409, 429) else [])]
 
     def _success_headers(self) -> list[str]:
         names = ["X-Request-ID"]
-        if self.route.status != 204 and not _is_raw(self.hints["return"]):
+        if self.route.status != 204 and not self._raw():
             names.append("Content-Language")
         if not self.route.public:
             names += _RATE_HEADERS
@@ -236,15 +305,13 @@ class _Operation:
         return names
 
 
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """What a union is of; anything else is its own only alternative."""
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+
+
 def _is_raw(annotation: Any) -> bool:
-    return annotation is Raw or (get_origin(annotation) is Annotated and get_args(annotation)[0] is Raw)
-
-
-def _error_headers(status: int) -> list[str]:
-    names = ["X-Request-ID", "Content-Language"]
-    if status == 401:
-        return [*names, "WWW-Authenticate"]
-    return [*names, *_RATE_HEADERS, *(["Retry-After"] if status in (409, 429) else [])]
+    return get_origin(annotation) is Annotated and get_args(annotation)[0] is Raw
 
 
 def _references(headers: list[str]) -> dict[str, Any]:
@@ -267,7 +334,11 @@ def _with_example(name: str, schema: Schema) -> Schema:
 
 def _security_schemes(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
     schemes: dict[str, Any] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key (`sk_live_…`)."},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`sk_live_…`), or the token of `/api/auth/login`.",
+        },
         "token": {
             "type": "apiKey",
             "in": "header",
@@ -276,8 +347,26 @@ def _security_schemes(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
         },
     }
     operations = [operation for path in paths.values() for operation in path.values()]
+    scopes = {
+        scope for operation in operations for scheme in operation["security"] for scope in scheme.get("oauth2", [])
+    }
+    told = {"tokenUrl": "/oauth/token", "scopes": {scope: _scope_meaning(scope) for scope in sorted(scopes)}}
+    schemes["oauth2"] = {
+        "type": "oauth2",
+        "description": "RFC 6749 with PKCE (S256). Metadata: `/.well-known/oauth-authorization-server`.",
+        "flows": {
+            "authorizationCode": {"authorizationUrl": "/oauth/authorize", "refreshUrl": "/oauth/token", **told},
+            "clientCredentials": told,
+        },
+    }
     used = {name for operation in operations for scheme in operation["security"] for name in scheme}
     return {name: scheme for name, scheme in schemes.items() if name in used}
+
+
+def _scope_meaning(scope: str) -> str:
+    group, _, verb = scope.rpartition(":")
+    meaning = {"read": "Read", "write": "Change", "admin": "All, administration included"}[verb]
+    return f"{meaning}: {group}" if group else meaning
 
 
 def _version(root: Path) -> str:

@@ -81,6 +81,14 @@ class Shapes:
             return self._union([self.answer(argument) for argument in arguments])
         raise TypeError(f"no schema for {annotation!r}")
 
+    def part(self, shape: Any) -> Schema:
+        """The schema of an answer of which only some fields may have been asked for."""
+        self.answer(shape)
+        name = f"{shape.__name__}Fields"
+        whole = {key: value for key, value in self.schemas[shape.__name__].items() if key != "required"}
+        self.schemas[name] = whole | {"description": f"{whole['description']} Only the `fields` that were asked for."}
+        return {"$ref": REFERENCE.format(model=name)}
+
     def _union(self, schemas: list[Schema]) -> Schema:
         if all(list(schema) == ["type"] for schema in schemas):
             return {"type": [schema["type"] for schema in schemas]}

@@ -109,7 +109,7 @@ class Server:
         elif body is not None:
             sent["content-type"] = "application/json"
             payload = json.dumps(body, ensure_ascii=False)
-        handler, route, ids = _route(method, target.path)
+        handler, route, ids = route_of(method, target.path)
         event: dict[str, Any] = {
             "version": "2.0",
             "routeKey": route,
@@ -286,7 +286,8 @@ def part(token: str, position: int) -> dict[str, Any]:
     return decoded
 
 
-def _route(method: str, path: str) -> tuple[Any, str, dict[str, str]]:
+def route_of(method: str, path: str) -> tuple[Any, str, dict[str, str]]:
+    """The handler of a request, the key of its route and the parameters in its path."""
     for name in _MODULES:
         module = importlib.import_module(name)
         for key in module.api.routes:

@@ -1,7 +1,7 @@
 """`/oauth/token`, `/oauth/revoke`, `/oauth/introspect` and what clients discover; also under `/v1`."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from functions.identity import credentials
 from functions.identity.api_keys.models import PERMISSIONS
@@ -74,13 +74,13 @@ def introspect_token(request: Request, form: TokenHint) -> Introspection:
 
 
 @api.get("/.well-known/oauth-authorization-server", public=True)
-def get_metadata(request: Request) -> Raw:
+def get_metadata(request: Request) -> Annotated[Raw, "application/json"]:
     """What a client needs to know of this server (RFC 8414)."""
     return _cacheable(_metadata(request.base_url))
 
 
 @api.get("/.well-known/jwks.json", public=True)
-def get_jwks(_request: Request) -> Raw:
+def get_jwks(_request: Request) -> Annotated[Raw, "application/json"]:
     """The public keys of access tokens (RFC 7517), those to come and those going out included."""
     return _cacheable(signed.jwks())
 

@@ -5,6 +5,7 @@ from typing import Any
 from functions.identity.users import service
 from functions.identity.users.models import NewUser, User, UserChange
 from hub.store.paging import Page
+from hub.store.query import ListQuery
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
 from hub.web.resolver import Api
@@ -19,10 +20,10 @@ def create_user(request: Request, body: NewUser) -> User:
     return service.create(request.caller, body)
 
 
-@api.get("/v1/users", permission="admin")
-def list_users(request: Request) -> Page[User]:
+@api.get("/v1/users", permission="admin", list_of=service.SCHEMA)
+def list_users(request: Request, query: ListQuery) -> Page[User]:
     """List users, filtered, sorted, searched and cut down as document 3's query language says."""
-    return service.listed(request.caller.tenant, request.parameters)
+    return service.listed(request.caller.tenant, query)
 
 
 @api.get("/v1/users/{user_id}", permission="admin")

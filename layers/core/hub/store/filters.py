@@ -82,6 +82,11 @@ def read(parameter: str, text: str, fields: Mapping[str, FieldKind]) -> Filter |
     return Filter(name, Operator(sign), text.casefold() if sign == Operator.LIKE else next(iter(values)))
 
 
+def operators_of(kind: FieldKind) -> list[Operator]:
+    """The operators that a field of a kind takes."""
+    return [one for one in Operator if one in _OPERATORS_OF[kind]]
+
+
 def elements(row: Row, name: str, kind: FieldKind) -> tuple[Scalar, ...]:
     """The values of a field in a row: one, for tags any number, none when it is missing."""
     value = at(row, name)

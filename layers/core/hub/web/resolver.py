@@ -2,19 +2,21 @@
 
 API Gateway matches the route and says which in `routeKey`, so resolving is one look-up. A route's function is
 declared by its signature: `body` (JSON), `form` (a form or JSON) and `query` name the pydantic models of the request,
-the other parameters are the path's, and the return annotation is the shape of the answer:
+the other parameters are the path's, and the return annotation is the shape of the answer (`Raw` names its media type
+and the statuses that it can have beside the route's own: `Annotated[Raw, "text/html", 303]`):
 
     @api.post("/v1/webhooks", permission="write", status=201)
     def create_webhook(request: Request, body: NewWebhook) -> WebhookWithSecret: ...
 
-Every route needs a credential unless it says `public=True`.
+Every route needs a credential unless it says `public=True`. One with a `list_of` takes document 3's query language
+over that schema, and its `query` is a `ListQuery`.
 """
 
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +30,9 @@ from hub.web import idempotency
 from hub.web.request import Raw, Request
 from hub.web.styles import Style
 from hub.web.validation import parse_body, parse_parameters
+
+if TYPE_CHECKING:
+    from hub.store.query import Schema
 
 Permission = Literal["read", "write", "admin"]
 RouteFunction = Callable[..., Any]
@@ -46,6 +51,7 @@ class Route:
     status: int
     public: bool
     bucket: Bucket | None
+    list_of: "Schema | None" = None
 
     @property
     def key(self) -> str:
@@ -64,10 +70,15 @@ class Api:
         self.routes: dict[str, Route] = {}
 
     def get(
-        self, path: str, *, permission: Permission = "read", public: bool = False
+        self,
+        path: str,
+        *,
+        permission: Permission = "read",
+        public: bool = False,
+        list_of: "Schema | None" = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
         """Declare a route that reads."""
-        return self._route("GET", path, permission, public=public)
+        return self._route("GET", path, permission, public=public, list_of=list_of)
 
     def post(
         self,
@@ -102,9 +113,10 @@ class Api:
         status: int = 200,
         public: bool = False,
         bucket: Bucket | None = None,
+        list_of: "Schema | None" = None,
     ) -> Callable[[RouteFunction], RouteFunction]:
         def declare(function: RouteFunction) -> RouteFunction:
-            route = Route(method, path, function, permission, status, public, bucket or self.bucket)
+            route = Route(method, path, function, permission, status, public, bucket or self.bucket, list_of)
             self.routes[route.key] = route
             return function
 
@@ -155,7 +167,11 @@ class Api:
         if any(not 1 <= len(value) <= MAX_ID_LENGTH for value in arguments.values()):
             raise NotFound
         annotations = route.function.__annotations__
-        if "query" in annotations:
+        if route.list_of:
+            from hub.store import query
+
+            arguments["query"] = query.parse(request.parameters, route.list_of)
+        elif "query" in annotations:
             arguments["query"] = parse_parameters(annotations["query"], request.parameters)
         if "form" in annotations:
             arguments["form"] = parse_body(annotations["form"], request.form_or_json_body())
