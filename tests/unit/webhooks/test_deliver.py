@@ -62,7 +62,7 @@ def test_a_delivery_that_was_not_taken_waits_for_its_retry(
     assert (row["status"], row["response_code"]) == ("pending", code)
     assert [attempt["error"] for attempt in row["attempts"]] == [error]
     place = {name: message[name] for name in ("tenant", "webhook_id", "id")}
-    assert memory.executions() == [place | {"generation": 0, "wait_seconds": 1}]
+    assert memory.executions() == [place | {"generation": 0, "outcome": {"status": "pending", "wait_seconds": 1}}]
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
@@ -77,7 +77,7 @@ def test_the_extended_policy_waits_longer(webhooks: Webhooks) -> None:
     hook = webhooks.deployment.new_webhook(retry_policy="extended")
     webhooks.receivers.answers[URL] = [500]
     webhooks.deliver(webhooks.message(hook["id"]))
-    assert [execution["wait_seconds"] for execution in memory.executions()] == [5]
+    assert [execution["outcome"]["wait_seconds"] for execution in memory.executions()] == [5]
 
 
 def test_a_message_that_comes_again_is_not_sent_again(webhooks: Webhooks) -> None:

@@ -39,7 +39,7 @@ def give_up(webhooks: Webhooks) -> None:
 def test_three_retries_wait_one_five_and_thirty_seconds(webhooks: Webhooks, hook: str) -> None:
     webhooks.receivers.answers[URL] = [500, 500]
     (started,) = memory.executions()
-    waits = [started["wait_seconds"]]
+    waits = [started["outcome"]["wait_seconds"]]
     outcomes = [webhooks.retry(place()) for _ in range(2)]
     waits += [outcome["wait_seconds"] for outcome in outcomes]
     assert waits == [1, 5, 30]
