@@ -72,9 +72,15 @@ def change(tenant: str, key_id: str, wanted: ApiKeyChange) -> ApiKey:
 
 
 def delete(caller: Caller, key_id: str) -> None:
-    """Delete a key: its secrets fail from the next request on."""
+    """Delete a key: its secrets fail from the next request on.
+
+    Raises `Conflict` when the key was rotated or deleted meanwhile.
+    """
     key = store.get(caller.tenant, key_id)
-    store.remove(caller.tenant, key, events.event("api_key.deleted", caller, _told(key)))
+    try:
+        store.remove(caller.tenant, key, events.event("api_key.deleted", caller, _told(key)))
+    except table.ConditionFailed:
+        raise Conflict from None
 
 
 def rotate(tenant: str, key_id: str, overlap_seconds: int) -> RotatedApiKey:
