@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from functions.identity import store
 from hub import auth
-from tests.conftest import Clock, Deployment, new_tenant
+from tests.conftest import Answer, Clock, Deployment, new_tenant
 from tests.contract import memory
 
 # Section 1.1's request, its time moved on: the document's lies in the past.
@@ -158,6 +159,38 @@ def test_a_change_does_not_lengthen_the_life_of_a_replaced_secret(deployment: De
     assert deployment.call("PUT", path, {"expires_at": None}).status == 200
     clock.advance(60)
     assert deployment.call("GET", "/v1/webhooks", key=made["key"]).status == 401
+
+
+@pytest.mark.parametrize("first", ["rotate", "delete"])
+@pytest.mark.parametrize("second", ["rotate", "change", "delete"])
+def test_of_two_at_once_one_is_done(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    made = create(deployment)
+    path = f"/v1/api-keys/{made['id']}"
+    requests: dict[str, tuple[Any, ...]] = {
+        "rotate": ("POST", f"{path}/rotate"),
+        "change": ("PUT", path, {"name": "b"}),
+        "delete": ("DELETE", path),
+    }
+    read = store.get
+    came: list[Answer] = []
+
+    def overtaken(tenant: str, key_id: str) -> store.StoredKey:
+        found = read(tenant, key_id)
+        if not came:
+            monkeypatch.setattr(store, "get", read)
+            came.append(deployment.call(*requests[first]))
+        return found
+
+    monkeypatch.setattr(store, "get", overtaken)
+    late = deployment.call(*requests[second])
+    assert came[0].status in (200, 204)
+    assert (late.status, late.json["error"]["code"]) == (409, "CONFLICT")
+    if first == "rotate":
+        assert deployment.call("DELETE", path).status == 204
+        assert deployment.call("GET", "/v1/webhooks", key=came[0].json["key"]).status == 401
+    assert deployment.call("GET", "/v1/webhooks", key=made["key"]).status == 401, "no secret outlives its key"
 
 
 def test_the_secret_is_shown_once(deployment: Deployment) -> None:
