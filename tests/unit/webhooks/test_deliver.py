@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 
 from functions.webhooks import delivery
+from functions.webhooks.store import StoredDelivery, StoredWebhook
 from hub import aws as clients
 from hub import outbound
 from hub.errors import Unavailable
@@ -182,6 +183,30 @@ def test_a_receiver_that_hangs_delays_no_other(webhooks: Webhooks) -> None:
     webhooks.receivers.meanwhile = meanwhile
     webhooks.deliver(*(webhooks.message(hook["id"]) for hook in [slow, *others]))
     assert {row["status"] for hook in [slow, *others] for row in webhooks.logs(hook["id"])} == {"success"}
+
+
+def test_a_retry_does_not_wait_for_the_slowest_of_its_batch(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing, slow = (webhooks.deployment.new_webhook(url=url) for url in (URL, "https://slow.example.com/hook"))
+    retried = Event()
+    keep_trying = delivery.keep_trying
+
+    def started(webhook: StoredWebhook, row: StoredDelivery) -> None:
+        keep_trying(webhook, row)
+        retried.set()
+
+    def send(_method: str, url: str, **_given: Any) -> outbound.Response:
+        if url == URL:
+            return outbound.Response(500, {}, b"", 1)
+        assert retried.wait(10), "the slow receiver answers only once the other's retry is under way"
+        return outbound.Response(200, {}, b"", 1)
+
+    monkeypatch.setattr(delivery, "keep_trying", started)
+    monkeypatch.setattr(outbound, "send", send)
+    webhooks.deliver(webhooks.message(slow["id"]), webhooks.message(failing["id"]))
+    assert [row["status"] for row in webhooks.logs(slow["id"])] == ["success"]
+    assert [row["status"] for row in webhooks.logs(failing["id"])] == ["pending"]
 
 
 def test_a_batch_makes_one_read_and_one_write_however_many_it_has(
