@@ -1,6 +1,6 @@
 """From the queue to the receivers: the first attempt of every delivery, a batch at a time."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -53,23 +53,25 @@ def _ready(message: dict[str, Any], webhook: StoredWebhook, row: StoredDelivery 
 
 
 def _attempt_all(due: list[tuple[StoredWebhook, StoredDelivery]]) -> None:
-    outcomes = list(_pool().map(lambda pair: delivery.attempt(*pair), due))
-    first: list[StoredDelivery] = []
-    pending: list[tuple[StoredWebhook, StoredDelivery]] = []
+    """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch."""
+    attempts = {_pool().submit(delivery.attempt, webhook, row): (webhook, row) for webhook, row in due}
+    settled: list[StoredDelivery] = []
     succeeded = 0
-    for (webhook, row), outcome in zip(due, outcomes, strict=True):
+    for done in as_completed(attempts):
+        webhook, row = attempts[done]
+        outcome = done.result()
         status = delivery.status_after(outcome, row.tries + 1, webhook.retry_policy)
         after = delivery.with_attempt(row, outcome, status)
-        if row.generation == 0:
-            first.append(after)
-        else:
+        if row.generation:
             store.record(row, outcome, status)
+        elif status == "pending":
+            store.put_deliveries([after])
+        else:
+            settled.append(after)
         if status == "pending":
-            pending.append((webhook, after))
+            delivery.keep_trying(webhook, after)
         succeeded += status == "success"
-    store.put_deliveries(first)
-    for webhook, row in pending:
-        delivery.keep_trying(webhook, row)
+    store.put_deliveries(settled)
     count("WebhookDeliveriesSucceeded", succeeded)
     count("WebhookAttemptsFailed", len(due) - succeeded)
 

@@ -142,7 +142,7 @@ def keep_trying(webhook: StoredWebhook, delivery: StoredDelivery) -> None:
         "webhook_id": delivery.webhook_id,
         "id": delivery.id,
         "generation": delivery.generation,
-        "wait_seconds": wait_after(delivery.tries, webhook.retry_policy),
+        "outcome": {"status": "pending", "wait_seconds": wait_after(delivery.tries, webhook.retry_policy)},
     }
     try:
         aws.stepfunctions().start_execution(

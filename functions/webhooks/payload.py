@@ -43,6 +43,9 @@ def _write(value: Any) -> str:
 
 
 def _string(text: str) -> str:
+    if _SURROGATE.search(text):
+        # Two halves side by side are one character to JavaScript.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     written = json.dumps(text, ensure_ascii=False)
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 

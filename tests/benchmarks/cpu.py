@@ -52,6 +52,10 @@ def time_all(samples: list[Sample], environment: dict[str, str], invocations: in
 
 
 def _time(sample: Sample, invocations: int) -> Timing:
+    from hub import times
+
+    # Answers fit the moment they were recorded at: at another one a window would turn.
+    times.now, times.now_ms = lambda: sample.now, lambda: sample.now * 1000
     handler = importlib.import_module(sample.module).handler
     # The first invocation has the answers that only a process's first one asks for: data keys.
     with_aws = _at_http(sample.cold.made)

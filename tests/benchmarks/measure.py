@@ -10,12 +10,13 @@ from tests.benchmarks.subjects import KEYS, Subject, subjects
 
 @dataclass(slots=True)
 class Sample:
-    """What one subject did: a process's first invocation (`cold`) and a later one (`steady`) with its input."""
+    """What one subject did: a process's first invocation (`cold`) and a later one (`steady`), its input, the time."""
 
     name: str
     module: str
     pieces: int
     is_endpoint: bool
+    now: int
     event: Any
     cold: Calls
     steady: Calls
@@ -47,6 +48,7 @@ def _run(deployment: Deployment, receiver: str, recorder: Recorder, subject: Sub
         subject.module,
         subject.pieces,
         subject.is_endpoint,
+        deployment.now(),
         event,
         cold,
         steady,

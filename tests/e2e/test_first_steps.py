@@ -2,27 +2,20 @@
 
 import json
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from local.process import port_in_use
 from tests.e2e.polling import eventually
 from tests.e2e.running import ROOT, RunningStack, free_ports, without_proxy
 
 PASTED = re.compile(r"^(?:curl|\.venv/bin/python) .+$", re.MULTILINE)
 
 
-def _printed_lines(stack: RunningStack) -> list[str]:
-    """The lines as they stand; only a port 8080 that is taken on this machine is replaced, as a user would."""
-    lines: list[str] = PASTED.findall(stack.printed)
-    if port_in_use(8080):
-        port = free_ports(1)[0]
-        lines = [line.replace(":8080/", f":{port}/") for line in lines]
-        lines = [f"{line} --port {port}" if line.endswith(" receiver") else line for line in lines]
-    return lines
+def _with_another_port(line: str, port: int) -> str:
+    """What a user does whose port 8080 is taken."""
+    return f"{line} --port {port}" if line.endswith(" receiver") else line.replace(":8080/", f":{port}/")
 
 
 def _paste(line: str) -> str:
@@ -34,28 +27,31 @@ def _paste(line: str) -> str:
 
 
 @contextmanager
-def _pasted_in_background(line: str, output: Path) -> Iterator[None]:
+def _pasted_in_background(line: str, output: Path) -> Iterator[bool]:
     with (
         output.open("w") as file,
         subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            eventually(lambda: "Waiting for webhooks" in output.read_text(), "the receiver's first line")
-            yield
+            eventually(lambda: output.read_text() or process.poll() is not None, "the receiver's first line")
+            yield "in use" not in output.read_text()
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(10)
+            process.terminate()
 
 
 def test_the_printed_lines_work_when_pasted(stack: RunningStack, tmp_path: Path) -> None:
-    first_key, start_receiver, add_webhook, second_key = _printed_lines(stack)
+    first_key, start_receiver, add_webhook, second_key = PASTED.findall(stack.printed)
     output = tmp_path / "receiver.txt"
 
     made = json.loads(_paste(first_key))
     assert made["name"] == "First"
     assert made["key"].startswith("sk_live_")
 
-    with _pasted_in_background(start_receiver, output):
+    with ExitStack() as background:
+        if not background.enter_context(_pasted_in_background(start_receiver, output)):
+            port = free_ports(1)[0]
+            start_receiver, add_webhook = (_with_another_port(line, port) for line in (start_receiver, add_webhook))
+            assert background.enter_context(_pasted_in_background(start_receiver, output))
         webhook = json.loads(_paste(add_webhook))
         assert webhook["code"] == 0
         assert webhook["data"]["secret"].startswith("whsec_")

@@ -79,8 +79,9 @@ def test_what_waits_when_the_stack_stops_arrives_after_the_next_start(
         stack.start()
         stack.set_polling("WebhookDeliverFunction", enabled=True)
         assert stack.description == before
-        eventually(lambda: _told(inbox) >= {*queued, *burst.acknowledged}, "what waited in queues", 60)
-        eventually(lambda: unheard["id"] in _told(down), "what waited for its retry", 60)
+        # What the stop cut short comes back when its queue's visibility timeout is over, two minutes at most.
+        eventually(lambda: _told(inbox) >= {*queued, *burst.acknowledged}, "what waited in queues", 150)
+        eventually(lambda: unheard["id"] in _told(down), "what waited for its retry", 150)
         row = eventually(lambda: _row_of(api, waiting, unheard), "the end of its row")
         assert row["status"] == "success"
         assert row["attempts"][0]["error"] == "unreachable"

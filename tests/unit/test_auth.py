@@ -255,6 +255,22 @@ def test_a_new_minute_and_hour_open_every_bucket(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_call_in_the_way_of_a_transaction_is_counted_once_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = new_token()
+    write = table.update
+    contended = [table.Contended(), table.Contended()]
+
+    def update(operation: table.Update) -> dict[str, object]:
+        if contended:
+            raise contended.pop()
+        return write(operation)
+
+    monkeypatch.setattr(table, "update", update)
+    assert auth.authenticate(token).rate.remaining == 999
+    assert stored(token)["usage_count"] == 1
+
+
+@pytest.mark.usefixtures("clock")
 def test_what_never_settles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     token = new_token()
     tries: list[object] = []

@@ -82,10 +82,16 @@ def change(caller: Caller, key_id: str, wanted: ApiKeyChange) -> ApiKey:
 
 
 def delete(caller: Caller, key_id: str) -> None:
-    """Delete a key: its secrets fail from the next request on."""
+    """Delete a key: its secrets fail from the next request on.
+
+    Raises `Conflict` when the key was rotated or deleted meanwhile.
+    """
     key = store.get(caller.tenant, key_id)
     event = events.event("api_key.deleted", caller, _told(key))
-    store.remove(caller.tenant, key, event, audit.record("api_key.deleted", caller, key_id, {"name": key.name}))
+    try:
+        store.remove(caller.tenant, key, event, audit.record("api_key.deleted", caller, key_id, {"name": key.name}))
+    except table.ConditionFailed:
+        raise Conflict from None
 
 
 def rotate(caller: Caller, key_id: str, overlap_seconds: int) -> RotatedApiKey:

@@ -1,7 +1,7 @@
 """API keys and their credentials: the key is an entity, each of its secrets a credential item beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -141,8 +141,15 @@ def rotate(
 
 
 def remove(tenant: str, key: StoredKey, event: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
-    """Delete a key and its credentials; what remains tells of the event."""
-    entity = table.tombstone(keys.entity(tenant, KIND, key.id), [event], times.now(), audit)
+    """Delete a key and its credentials; what remains tells of the event.
+
+    Raises `ConditionFailed` when the key was rotated meanwhile, or the secret that came of it would outlive the key.
+    """
+    entity = replace(
+        table.tombstone(keys.entity(tenant, KIND, key.id), [event], times.now(), audit),
+        condition=table.PRESENT + " AND #credentials = :seen",
+        values={"seen": key.credentials},
+    )
     credentials = [table.Delete(table.activity(), keys.credential(credential)) for credential in key.credentials]
     table.write(entity, *credentials)
 

@@ -170,9 +170,12 @@ def _base62(number: int, length: int) -> str:
 def _count(token_hash: str, limit: int, bucket: Bucket | None) -> Credential:
     key = keys.credential(token_hash)
     minute = times.now() // 60
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        table.back_off(attempt)
         try:
             return _credential(table.update(_in_window(key, minute, limit, bucket)), limit, bucket)
+        except table.Contended:
+            continue
         except table.ConditionFailed as failure:
             item = failure.item
         if item is None:
@@ -232,7 +235,7 @@ def _turn_window(key: keys.Key, item: Item, minute: int, bucket: Bucket | None) 
         if not finished or not item["hour_n"]:
             return table.update(turn)
         table.write(turn, _finished_hour(item, now))
-    except table.ConditionFailed:
+    except (table.ConditionFailed, table.Contended):
         return None
     counts = dict.fromkeys(buckets, 0) | ({f"n_{bucket}": 1} if bucket else {})
     return item | counts | {"minute": minute, "n": 1}

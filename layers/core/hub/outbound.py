@@ -173,7 +173,9 @@ def _is_allowed(address: Address) -> bool:
     inner = _innermost(address)
     if inner.is_loopback:
         return _settings().allow_loopback_targets
-    return inner.is_global and not inner.is_multicast
+    # Site-local addresses (RFC 3879) were given up, not given away: Python calls them global.
+    is_site_local = isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local
+    return inner.is_global and not inner.is_multicast and not is_site_local
 
 
 def _innermost(address: Address) -> Address:

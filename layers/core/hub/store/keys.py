@@ -14,7 +14,7 @@
 import re
 from typing import TypedDict
 
-TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+TENANT_PATTERN = re.compile(r"\A[a-z0-9][a-z0-9-]{0,31}\Z")
 
 
 class Key(TypedDict):

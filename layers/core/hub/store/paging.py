@@ -65,7 +65,7 @@ def by_number(query: table.Query, page: int, size: int) -> OffsetPage[Item]:
         raise too_many_rows()
     matching: list[Item] = []
     following: Item | None = None
-    for items, key in table.pages(query):
+    for items, key in table.pages(query, limit=end):
         matching += items
         following = key
         if len(matching) >= end:

@@ -70,6 +70,10 @@ class ConditionFailed(Exception):
         super().__init__(position)
 
 
+class Contended(Unavailable):
+    """Transactions on the same item were in each other's way: nothing was written, a later try may succeed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """Write a whole item."""
@@ -166,7 +170,7 @@ def get_many(wanted: Mapping[str, Sequence[Key]]) -> dict[tuple[str, str, str], 
     for attempt in range(ATTEMPTS):
         if not pending:
             return found
-        _back_off(attempt)
+        back_off(attempt)
         with _translated():
             answer = aws.dynamodb().batch_get_item(RequestItems=pending)
         for table, items in answer["Responses"].items():
@@ -203,7 +207,7 @@ def put_many(table: str, items: Sequence[Mapping[str, Any]]) -> None:
     for start in range(0, len(items), 25):
         pending: Any = {table: [{"PutRequest": {"Item": to_item(item)}} for item in items[start : start + 25]]}
         for attempt in range(ATTEMPTS):
-            _back_off(attempt)
+            back_off(attempt)
             with _translated():
                 pending = aws.dynamodb().batch_write_item(RequestItems=pending).get("UnprocessedItems")
             if not pending:
@@ -338,7 +342,7 @@ def _write_together(operations: Sequence[Operation]) -> None:
         for operation in operations
     ]
     for attempt in range(ATTEMPTS):
-        _back_off(attempt)
+        back_off(attempt)
         try:
             with _translated():
                 aws.dynamodb().transact_write_items(TransactItems=entries)
@@ -357,10 +361,11 @@ def _write_together(operations: Sequence[Operation]) -> None:
                 raise
         else:
             return
-    raise Unavailable
+    raise Contended
 
 
-def _back_off(attempt: int) -> None:
+def back_off(attempt: int) -> None:
+    """Wait before try number `attempt` of a write (0: not at all), longer each time and never as long as another."""
     if attempt:
         time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
 
@@ -375,6 +380,8 @@ def _translated() -> Iterator[None]:
         if code == "ConditionalCheckFailedException":
             stored: Any = error.response.get("Item")
             raise ConditionFailed(0, from_item(stored) if stored else None) from error
+        if code == "TransactionConflictException":
+            raise Contended from error
         if code in _THROTTLED:
             raise Unavailable from error
         raise

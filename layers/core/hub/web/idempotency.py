@@ -1,8 +1,8 @@
 """`Idempotency-Key`: the same request sent again within 24 h gets the first answer, and is done once.
 
 The record is taken by a conditional write before the work and completed after it, encrypted, because an answer may
-show a secret once. A failed request leaves no record. If the function dies between the two, the key is free again
-after a minute.
+show a secret once. A refused request leaves no record. If the function dies or fails between the two, nobody knows
+how much was done: the key is free again after a minute.
 """
 
 import hashlib

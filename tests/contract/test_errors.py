@@ -1,0 +1,227 @@
+"""Errors, limits and what every request goes through, on every route that needs a credential."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from functions.identity import service
+from hub import aws as clients
+from hub.store import keys, table
+from local.openapi.discovery import resolvers
+from tests.conftest import ROOT, Answer, Clock, Deployment, handlers
+from tests.contract import memory
+
+RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
+PROTECTED = sorted(key for key, (_, route) in RESOLVERS.items() if not route.public)
+WITH_AN_ID = [key for key in PROTECTED if "{" in key]
+BODIES: dict[str, Any] = {
+    "POST /v1/api-keys": {"name": "a"},
+    "PUT /v1/api-keys/{api_key_id}": {"name": "b"},
+    "POST /v1/webhooks": {"url": "https://example.com/", "events": ["*"]},
+    "PUT /v1/webhooks/{webhook_id}": {"active": False},
+    "PATCH /v1/webhooks/{webhook_id}": {"active": False},
+}
+"""A body for each route that cannot do without."""
+
+
+def is_d12(route: str) -> bool:
+    return "/v1/webhooks" in route
+
+
+def call(deployment: Deployment, route: str, ids: dict[str, str] | None = None, **more: Any) -> Answer:
+    method, _, path = route.partition(" ")
+    filled = path.format_map(ids or {"api_key_id": "ak_none", "webhook_id": "wh_none"})
+    return deployment.call(method, filled, BODIES.get(route), **more)
+
+
+def error(answer: Answer, route: str) -> dict[str, Any]:
+    """Document 1's error, after a look at both shapes where the route has both."""
+    body = answer.json
+    if is_d12(route):
+        assert {"error", "code", "message", "errors", "requestId"} <= body.keys()
+        assert body["requestId"] == answer.headers["X-Request-ID"]
+    else:
+        assert body.keys() == {"error"}
+    assert body["error"].keys() == {"code", "message", "details"}
+    found: dict[str, Any] = body["error"]
+    return found
+
+
+def test_every_route_of_the_template_is_tried_here() -> None:
+    assert set(handlers()) == set(RESOLVERS)
+
+
+@pytest.mark.parametrize("route", PROTECTED)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": ""},
+        {"authorization": "Basic YTpi"},
+        {"authorization": "Bearer sk_live_1234567890abcdef"},
+        {"authorization": "Bearer YOUR_API_KEY"},
+        {"authorization": "", "x-api-token": "a"},
+    ],
+    ids=["none", "basic", "an example", "a placeholder", "another header"],
+)
+def test_no_credential_is_401_in_the_groups_style(deployment: Deployment, route: str, headers: dict[str, str]) -> None:
+    answer = call(deployment, route, headers=headers)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert error(answer, route) == {"code": "UNAUTHORIZED", "message": error(answer, route)["message"], "details": {}}
+    if is_d12(route):
+        assert answer.json["code"] == 40101
+    assert "X-RateLimit-Limit" not in answer.headers
+
+
+def allowed(group: str, permission: str) -> set[str]:
+    return {"admin", permission, f"{group}:{permission}"}
+
+
+@pytest.mark.parametrize("route", PROTECTED)
+@pytest.mark.parametrize("held", ["read", "write", "admin", "webhooks:read", "webhooks:write", "tickets:read"])
+def test_a_route_needs_its_permission(deployment: Deployment, route: str, held: str) -> None:
+    api, declared = RESOLVERS[route]
+    key = deployment.new_key(held)["key"]
+    answer = call(deployment, route, key=key)
+    if held in allowed(api.group, declared.permission):
+        assert answer.status not in (401, 403)
+    else:
+        assert answer.status == 403
+        assert error(answer, route)["code"] == "FORBIDDEN"
+        assert not is_d12(route) or answer.json["code"] == 40301
+        assert "X-RateLimit-Limit" in answer.headers
+
+
+def test_reads_need_read_changes_write_and_keys_admin() -> None:
+    for key, (api, route) in RESOLVERS.items():
+        if route.public:
+            continue
+        expected = "admin" if api.group == "api_keys" else "read" if route.method == "GET" else "write"
+        assert (key, route.permission) == (key, expected)
+
+
+@pytest.fixture
+def ids(deployment: Deployment) -> dict[str, str]:
+    """Things of the first tenant's."""
+    return {"api_key_id": deployment.new_key("read")["id"], "webhook_id": deployment.new_webhook()["id"]}
+
+
+@pytest.mark.parametrize("route", WITH_AN_ID)
+def test_another_tenants_thing_does_not_exist(
+    deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
+) -> None:
+    def things() -> list[Any]:
+        found = (item for item in memory.stored() if item["pk"]["S"] in ("T#default#API_KEY", "T#default#WEBHOOK"))
+        return sorted(found, key=str)
+
+    before = things()
+    same = {"x-request-id": "req_same"}
+    answer = call(other_tenant, route, ids, headers=same)
+    assert answer.status == 404
+    assert error(answer, route)["code"] == "NOT_FOUND"
+    assert answer.text == call(other_tenant, route, headers=same).text, "as one that never was"
+    assert things() == before
+
+
+@pytest.mark.usefixtures("ids")
+def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
+    assert other_tenant.call("GET", "/v1/webhooks").json["data"] == []
+    assert [key["name"] for key in other_tenant.call("GET", "/v1/api-keys").json["data"]] == ["first key"]
+
+
+@pytest.mark.parametrize("route", WITH_AN_ID)
+@pytest.mark.parametrize("odd", ["", "x" * 129, "密钥", "a b", "#", "' OR 1=1"])
+def test_an_odd_id_does_not_exist(deployment: Deployment, route: str, odd: str) -> None:
+    assert call(deployment, route, {"api_key_id": odd, "webhook_id": odd}).status == 404
+
+
+@pytest.mark.parametrize("route", PROTECTED)
+def test_every_answer_has_its_headers(deployment: Deployment, clock: Clock, route: str) -> None:
+    answer = call(deployment, route, headers={"x-request-id": "req_mine", "accept-language": "en-US"})
+    assert answer.headers["X-Request-ID"] == "req_mine"
+    assert answer.headers["Cache-Control"] == "no-store"
+    limit, remaining, reset = (int(answer.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
+    assert (limit, remaining) == ((100, 99) if is_d12(route) else (1000, 999))
+    assert reset == (clock.START // 60 + 1) * 60
+    if answer.json is not None:
+        assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert answer.headers["Content-Language"] == "en-US"
+        assert answer.text.isascii() or answer.status < 300
+
+
+def exhaust(deployment: Deployment, clock: Clock, **counts: int) -> None:
+    """Set how often the key was used in this minute."""
+    from hub import auth
+
+    key = keys.credential(auth.credential_hash(deployment.api_key))
+    values = {"minute": int(clock.seconds) // 60, **counts}
+    changes = ", ".join(f"#{name} = :{name}" for name in values)
+    table.write(table.Update(table.activity(), key, f"SET {changes}", values=values))
+
+
+def test_the_1001st_request_is_429_in_document_1s_style(deployment: Deployment, clock: Clock) -> None:
+    exhaust(deployment, clock, n=999)
+    last, over = (deployment.call("GET", "/v1/api-keys") for _ in range(2))
+    assert (last.status, last.headers["X-RateLimit-Remaining"]) == (200, "0")
+    assert over.status == 429
+    assert over.json == {"error": {"code": "RATE_LIMITED", "message": "请求频率超限", "details": {}}}
+    assert over.headers["Retry-After"] == "30"
+    assert {name: over.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")} == {
+        "Limit": "1000",
+        "Remaining": "0",
+        "Reset": str((clock.START // 60 + 1) * 60),
+    }
+    clock.advance(30)
+    assert deployment.call("GET", "/v1/api-keys").status == 200
+
+
+def test_the_101st_webhook_request_is_429_in_both_styles(deployment: Deployment, clock: Clock) -> None:
+    exhaust(deployment, clock, n=100, n_webhooks=100)
+    over = deployment.call("GET", "/v1/webhooks")
+    assert over.status == 429
+    assert (over.json["code"], over.json["message"]) == (42901, "请求过于频繁,请稍后重试")
+    assert over.json["retryAfter"] == int(over.headers["Retry-After"]) == 30
+    assert over.json["error"]["code"] == "RATE_LIMITED"
+    assert over.headers["X-RateLimit-Limit"] == "100"
+    assert deployment.call("GET", "/v1/api-keys").status == 200
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
+_THROTTLED: Any = {"Error": {"Code": "ThrottlingException", "Message": "secret detail"}}
+_DENIED: Any = {"Error": {"Code": "AccessDeniedException", "Message": "secret detail"}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (ClientError(_THROTTLED, "Query"), 503),
+        (ClientError(_DENIED, "Query"), 500),
+        (EndpointConnectionError(endpoint_url="https://secret detail"), 503),
+    ],
+    ids=["throttled", "denied", "unreachable"],
+)
+@pytest.mark.parametrize("route", ["GET /v1/api-keys", "GET /v1/webhooks"])
+def test_a_fault_of_ours_tells_no_detail(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, route: str, fault: Exception, status: int
+) -> None:
+    monkeypatch.setattr(clients.dynamodb(), "query", failing(fault))
+    answer = call(deployment, route)
+    assert answer.status == status
+    assert error(answer, route)["code"] == ("INTERNAL_ERROR" if status == 500 else "UNAVAILABLE")
+    assert "detail" not in answer.text.replace("details", "")
+    assert "X-RateLimit-Limit" in answer.headers
+
+
+def test_an_unforeseen_fault_is_document_1s_500(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "listed", failing(ZeroDivisionError("secret detail")))
+    answer = deployment.call("GET", "/v1/api-keys")
+    assert answer.status == 500
+    assert answer.json == {"error": {"code": "INTERNAL_ERROR", "message": "服务器内部错误", "details": {}}}

@@ -1,0 +1,178 @@
+"""Document 1 section 4 and document 3 "Webhook": every example, in the style that serves both."""
+
+import re
+from typing import Any
+
+import pytest
+
+from hub import outbound
+from tests.conftest import Deployment
+from tests.contract import memory
+
+DOCUMENT_1 = {
+    "url": "https://your-app.com/webhook",
+    "events": ["user.created", "user.updated"],
+    "secret": "your_webhook_secret",
+    "headers": {"X-Custom-Header": "value"},
+    "active": True,
+}
+DOCUMENT_3 = {
+    "url": "https://your-server.com/webhook",
+    "events": ["customer.created", "order.paid"],
+    "secret": "your_webhook_secret",
+}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Statuses that receivers answer with."""
+    statuses = [200]
+
+    def send(*_: Any, **__: Any) -> outbound.Response:
+        return outbound.Response(statuses[0], {}, b"", 150)
+
+    monkeypatch.setattr(outbound, "send", send)
+    return statuses
+
+
+def create(deployment: Deployment, **changes: Any) -> dict[str, Any]:
+    return deployment.new_webhook(**(DOCUMENT_1 | changes))
+
+
+@pytest.mark.parametrize("body", [DOCUMENT_1, DOCUMENT_3], ids=["document 1", "document 3"])
+def test_create(deployment: Deployment, body: dict[str, Any]) -> None:
+    answer = deployment.call("POST", "/v1/webhooks", body)
+    assert answer.status == 201
+    assert answer.json.keys() == {"code", "message", "data"}
+    assert (answer.json["code"], answer.json["message"]) == (0, "success")
+    made = answer.json["data"]
+    assert {name: made[name] for name in body} == body
+    assert made["id"].startswith("wh_")
+    assert made["active"] is True
+    assert made["retry_policy"] == "standard"
+    assert TIME.fullmatch(made["created_at"])
+
+
+def test_a_secret_is_made_where_none_is_given(deployment: Deployment) -> None:
+    first, second = (deployment.new_webhook()["secret"] for _ in range(2))
+    assert first.startswith("whsec_")
+    assert first != second
+
+
+def test_list(deployment: Deployment) -> None:
+    made = [create(deployment) for _ in range(3)]
+    listed = deployment.call("GET", "/v1/webhooks").json
+    assert listed.keys() == {"code", "message", "data", "pagination"}
+    assert listed["pagination"] == {"page": 1, "limit": 20, "total": 3, "total_pages": 1}
+    assert [one["id"] for one in listed["data"]] == [one["id"] for one in reversed(made)]
+    assert not [one for one in listed["data"] if "secret" in one]
+
+
+def test_show_change_and_delete(deployment: Deployment) -> None:
+    made = create(deployment)
+    path = f"/v1/webhooks/{made['id']}"
+    assert deployment.call("GET", path).json["data"] == {name: made[name] for name in made if name != "secret"}
+    for method, body in (("PUT", {"events": ["*"]}), ("PATCH", {"active": False})):
+        changed = deployment.call(method, path, body)
+        assert changed.status == 200
+        assert changed.json["data"] == deployment.call("GET", path).json["data"]
+        assert body.items() <= changed.json["data"].items()
+    assert deployment.call("GET", path).json["data"]["events"] == ["*"], "what is not sent stays"
+    gone = deployment.call("DELETE", path)
+    assert (gone.status, gone.text) == (204, "")
+    assert deployment.call("GET", path).status == deployment.call("DELETE", path).status == 404
+
+
+def test_headers_that_carry_secrets_are_masked_and_kept(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(deployment, headers={"Authorization": "Basic abc", "X-Plain": "a"})
+    assert made["headers"] == {"Authorization": "***", "X-Plain": "a"}
+    path = f"/v1/webhooks/{made['id']}"
+    changed = deployment.call("PUT", path, {"headers": {"Authorization": "***", "X-Plain": "b"}}).json["data"]
+    assert changed["headers"] == {"Authorization": "***", "X-Plain": "b"}
+    sent: list[Any] = []
+
+    def send(*_: Any, headers: Any, **__: Any) -> outbound.Response:
+        sent.append(headers)
+        return outbound.Response(200, {}, b"", 1)
+
+    monkeypatch.setattr(outbound, "send", send)
+    deployment.call("POST", f"{path}/test")
+    assert (sent[0]["Authorization"], sent[0]["X-Plain"]) == ("Basic abc", "b")
+
+
+@pytest.mark.parametrize(("status", "success"), [(200, True), (204, True), (302, False), (500, False)])
+def test_4_3_test(deployment: Deployment, answering: list[int], status: int, success: bool) -> None:
+    answering[0] = status
+    made = create(deployment)
+    answer = deployment.call("POST", f"/v1/webhooks/{made['id']}/test")
+    assert answer.status == 200
+    assert answer.json["data"] == {
+        "success": success,
+        "log_id": answer.json["data"]["log_id"],
+        "response_code": status,
+        "response_time": 150,
+        "error": None,
+    }
+    (row,) = deployment.call("GET", f"/v1/webhooks/{made['id']}/logs").json["data"]
+    assert (row["id"], row["status"]) == (answer.json["data"]["log_id"], "success" if success else "failed")
+
+
+@pytest.mark.usefixtures("answering")
+def test_4_4_logs(deployment: Deployment) -> None:
+    made = create(deployment)
+    deployment.call("POST", f"/v1/webhooks/{made['id']}/test")
+    answer = deployment.call("GET", f"/v1/webhooks/{made['id']}/logs?page=1&limit=50").json
+    assert answer["pagination"] == {"page": 1, "limit": 50, "total": 1, "total_pages": 1}
+    (row,) = answer["data"]
+    documented = {"id", "webhook_id", "event", "status", "response_code", "response_time", "created_at", "payload"}
+    assert row.keys() == documented | {"attempts"}
+    assert row["id"].startswith("log_")
+    assert row["webhook_id"] == made["id"]
+    assert (row["status"], row["response_code"], row["response_time"]) == ("success", 200, 150)
+    assert TIME.fullmatch(row["created_at"])
+    assert {"event", "timestamp", "data"} <= row["payload"].keys()
+    assert len(row["attempts"]) == 1
+
+
+@pytest.mark.usefixtures("answering")
+def test_logs_are_filtered_and_fifty_by_default(deployment: Deployment) -> None:
+    made = create(deployment)
+    path = f"/v1/webhooks/{made['id']}/logs"
+    deployment.call("POST", f"/v1/webhooks/{made['id']}/test")
+    assert deployment.call("GET", path).json["pagination"]["limit"] == 50
+    for query, count in (("status=success", 1), ("status=failed", 0), ("event=webhook.test", 1), ("event=a.b", 0)):
+        assert len(deployment.call("GET", f"{path}?{query}").json["data"]) == count
+    for bad in ("status=lost", "limit=101", "limit=0", "page=0", "size=1"):
+        answer = deployment.call("GET", f"{path}?{bad}")
+        assert (answer.status, answer.json["error"]["details"]["field"]) == (400, bad.partition("=")[0])
+
+
+def test_4_5_retry(deployment: Deployment, answering: list[int]) -> None:
+    answering[0] = 500
+    made = create(deployment)
+    path = f"/v1/webhooks/{made['id']}"
+    assert deployment.call("POST", f"{path}/retry").status == 422, "nothing failed"
+    deployment.call("POST", f"{path}/test")
+    answer = deployment.call("POST", f"{path}/retry")
+    assert (answer.status, answer.json["data"]) == (202, {"accepted": 1, "has_more": False})
+    assert len(memory.received("WebhookDeliveryQueue")) == 1
+    deployment.call("PUT", path, {"active": False})
+    assert deployment.call("POST", f"{path}/retry").json["message"] == "Webhook 未启用"
+
+
+def test_a_tenant_has_a_hundred_webhooks_at_most(deployment: Deployment) -> None:
+    from functions.webhooks import service
+
+    for _ in range(3):
+        create(deployment)
+    limit, service.MAX_WEBHOOKS = service.MAX_WEBHOOKS, 3
+    try:
+        answer = deployment.call("POST", "/v1/webhooks", DOCUMENT_1)
+    finally:
+        service.MAX_WEBHOOKS = limit
+    assert limit == 100
+    assert (answer.status, answer.json["code"]) == (422, 42201)
+    assert deployment.call("GET", "/v1/webhooks").json["pagination"]["total"] == 3

@@ -1,0 +1,67 @@
+from typing import Any
+
+import pytest
+
+from hub import aws as clients
+from tests.conftest import new_tenant
+from tests.unit.webhooks.conftest import Webhooks, failed
+
+
+def test_each_subscriber_gets_one_message(webhooks: Webhooks) -> None:
+    wanted = {
+        webhooks.deployment.new_webhook(events=names)["id"]
+        for names in (["*"], ["api_key.*"], ["api_key.created"], ["user.created", "api_key.created"])
+    }
+    for names in (["api_key.deleted"], ["user.*"]):
+        webhooks.deployment.new_webhook(events=names)
+    webhooks.deployment.new_webhook(events=["*"], active=False)
+    event = webhooks.event(name_="中")
+    assert webhooks.fan_out(event) == failed()
+    queued = webhooks.queued()
+    assert {message["webhook_id"] for message in queued} == wanted
+    assert len(queued) == len(wanted)
+    assert {message["event_id"] for message in queued} == {event["id"]}
+
+
+def test_no_event_reaches_another_tenant(webhooks: Webhooks) -> None:
+    new_tenant("other").new_webhook()
+    mine = webhooks.deployment.new_webhook()
+    webhooks.fan_out(webhooks.event())
+    assert [(message["tenant"], message["webhook_id"]) for message in webhooks.queued()] == [("default", mine["id"])]
+
+
+def test_an_event_sent_twice_makes_the_same_deliveries(webhooks: Webhooks) -> None:
+    webhooks.deployment.new_webhook()
+    event = webhooks.event()
+    webhooks.fan_out(event)
+    webhooks.fan_out(event)
+    first, second = webhooks.queued()
+    assert first["id"] == second["id"]
+    assert first["body"] == second["body"]
+
+
+def test_a_deleted_webhook_gets_nothing(webhooks: Webhooks) -> None:
+    webhook = webhooks.deployment.new_webhook()
+    webhooks.deployment.call("DELETE", f"/v1/webhooks/{webhook['id']}")
+    assert webhooks.fan_out(webhooks.event()) == failed()
+    assert webhooks.queued() == []
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "{", "[]", {}, {"id": "a"}, {"id": "a", "type": "b", "timestamp": "c"}], ids=str
+)
+def test_a_broken_message_goes_alone(webhooks: Webhooks, broken: Any) -> None:
+    webhooks.deployment.new_webhook()
+    assert webhooks.fan_out(webhooks.event(), broken, webhooks.event()) == failed(1)
+    assert len(webhooks.queued()) == 2
+
+
+def test_events_that_the_queue_did_not_take_stay(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(6):
+        webhooks.deployment.new_webhook()
+
+    def refuse(**parameters: Any) -> dict[str, Any]:
+        return {"Failed": [{"Id": entry["Id"]} for entry in parameters["Entries"] if entry["Id"] in ("7", "11")]}
+
+    monkeypatch.setattr(clients.sqs(), "send_message_batch", refuse)
+    assert webhooks.fan_out(webhooks.event(), webhooks.event(), webhooks.event()) == failed(1)
