@@ -94,12 +94,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _row(app: StoredApp, token: str, issuer: str) -> Item | None:
     """The row of a token's grant, if it is this client's."""
     grant_id, _ = tokens.parts_of(token)
-    if not grant_id:
-        try:
-            grant_id = signed.verify(token, issuer)["grant"]
-        except Unauthorized:
-            return None
-    return credentials.get(app.tenant, app.id, grant_id)
+    if grant_id:
+        row = credentials.get(app.tenant, app.id, grant_id)
+        return row if row is not None and tokens.was_given(row, token) else None
+    try:
+        claims = signed.verify(token, issuer)
+    except Unauthorized:
+        return None
+    return credentials.get(app.tenant, app.id, claims["grant"])
 
 
 def _described(app: StoredApp, row: Item) -> Introspection:

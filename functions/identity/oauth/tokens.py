@@ -1,8 +1,9 @@
 """What the token endpoint gives: access and refresh tokens, out of codes, refresh tokens and client credentials.
 
-A refresh token is `rt_<grant id>_<secret>`; the grant's row holds the hash of the current secret and of the one
-before, so a replay is told from garbage. For ten seconds a replay gets the answer again that the first use got
-(sealed in the row), because the client may have lost it; later it ends the grant (RFC 9700 section 4.14.2).
+A refresh token is `rt_<grant id>_<secret><MAC>`; the grant's row holds the key of the MAC and the hash of the current
+token and of the one before, so a replay is told from garbage: who knows a grant's id, which stands in its access
+tokens, must not be able to end it. For ten seconds a replay gets the answer again that the first use got (sealed in
+the row), because the client may have lost it; later it ends the grant (RFC 9700 section 4.14.2).
 """
 
 import base64
@@ -37,6 +38,9 @@ ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 30 * 86_400
 CODE_SECONDS = 60
 REPLAY_MS = 10_000
+
+_MAC_BYTES = 16
+_MAC_CHARACTERS = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,12 @@ def parts_of(refresh_token: str) -> tuple[str, str]:
     return "", ""
 
 
+def was_given(row: Item, refresh_token: str) -> bool:
+    """Whether a grant gave this refresh token, lately or long ago."""
+    key, body, mac = row.get("refresh_key"), refresh_token[:-_MAC_CHARACTERS], refresh_token[-_MAC_CHARACTERS:]
+    return key is not None and hmac.compare_digest(_mac(key, body).encode(), mac.encode())
+
+
 def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     check_resource(sent.resource, issuer)
     if not sent.code:
@@ -141,11 +151,13 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
         scopes=code["scopes"],
         expires_at=times.now() + REFRESH_SECONDS,
     )
-    refresh_token = _new_refresh_token(grant.id)
+    refresh_key = random.token_bytes(32)
+    refresh_token = _new_refresh_token(grant.id, refresh_key)
     use = table.Update(
         table.activity(), key, "SET #used_at = :now", "attribute_not_exists(#used_at)", {"now": times.now()}
     )
-    made = credentials.new_grant(grant, {"refresh_hash": auth.credential_hash(refresh_token)})
+    state = {"refresh_hash": auth.credential_hash(refresh_token), "refresh_key": refresh_key}
+    made = credentials.new_grant(grant, state)
     standing = [users.unchanged(app.tenant, user), app_store.consented(app.tenant, user.id, app.id)]
     try:
         table.write(use, *made, *standing)
@@ -177,7 +189,7 @@ def _refresh(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
         raise InvalidOAuthRequest("refresh_token is missing")
     grant_id, digest = parts_of(sent.refresh_token)
     row = credentials.get(app.tenant, app.id, grant_id) if grant_id else None
-    if row is None or row["expires_at"] <= times.now():
+    if row is None or row["expires_at"] <= times.now() or not was_given(row, sent.refresh_token):
         raise InvalidGrant("the refresh token is not valid")
     scopes = scopes_of(sent.scope, row["scopes"])
     if row.get("refresh_hash") == digest:
@@ -200,7 +212,7 @@ def _rotate(app: StoredApp, row: Item, digest: str, scopes: list[str], issuer: s
         scopes=row["scopes"],
         expires_at=times.now() + REFRESH_SECONDS,
     )
-    refresh_token = _new_refresh_token(grant.id)
+    refresh_token = _new_refresh_token(grant.id, row["refresh_key"])
     answered = _answer(grant, issuer, scopes, refresh_token)
     change = table.Update(
         table.activity(),
@@ -235,7 +247,7 @@ def _replay(app: StoredApp, row: Item, grant_id: str, digest: str) -> TokenAnswe
         again: TokenAnswer = json.loads(secrets.unseal(row["answer"], app.tenant, f"grant/{grant_id}"))
         return again
     if row:
-        # A secret of this grant's that is neither: stolen, or used by two. Nobody keeps it.
+        # One that was used: stolen, or shared by two. Nobody keeps it.
         credentials.end(app.tenant, app.id, grant_id, row.get("user_id"))
     raise InvalidGrant("the refresh token was used before; its grant is revoked")
 
@@ -288,5 +300,10 @@ def access_token(grant: Grant, issuer: str, scopes: Sequence[str], seconds: int)
     return tokens.issue(claims)
 
 
-def _new_refresh_token(grant_id: str) -> str:
-    return f"rt_{grant_id.removeprefix('gr_')}_{random.token_urlsafe(32)}"
+def _new_refresh_token(grant_id: str, key: bytes) -> str:
+    body = f"rt_{grant_id.removeprefix('gr_')}_{random.token_urlsafe(32)}"
+    return body + _mac(key, body)
+
+
+def _mac(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")[:_MAC_BYTES]).decode().rstrip("=")

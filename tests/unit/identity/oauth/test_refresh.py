@@ -119,6 +119,18 @@ def test_garbage_is_refused(app: App, garbage: str) -> None:
     assert refused(app.refresh(garbage), "invalid_grant")
 
 
+@pytest.mark.parametrize("secret", ["x", "x" * 65, "中" * 65, ""])
+def test_who_knows_a_grants_id_cannot_end_it(server: Server, app: App, given: dict[str, Any], secret: str) -> None:
+    """It stands in the access token, which others than the client see."""
+    known = claims(given["access_token"])["grant"].removeprefix("gr_")
+    for garbage in (f"rt_{known}_{secret}", given["refresh_token"][:-1], given["refresh_token"] + "x"):
+        assert refused(app.refresh(garbage), "invalid_grant")
+        assert app.revoke(garbage).status == 200
+        assert app.introspect(garbage) == {"active": False}
+    assert calls(server, given["access_token"]) == 200
+    assert app.refresh(given["refresh_token"]).status == 200
+
+
 def test_a_missing_refresh_token_is_an_invalid_request(app: App) -> None:
     assert refused(app.refresh(""), "invalid_request")
 
