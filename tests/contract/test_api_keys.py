@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity import store
+from functions.identity.api_keys import store
 from hub import auth
 from tests.conftest import Answer, Clock, Deployment, new_tenant
 from tests.contract import memory
@@ -19,6 +19,8 @@ EXAMPLE = {
 }
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 DOCUMENTED = {"id", "name", "prefix", "permissions", "created_at", "expires_at", "last_used_at", "usage_count"}
+
+ISSUER = "https://api.example.com"
 
 
 def create(deployment: Deployment, **changes: Any) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def test_1_4_change(deployment: Deployment) -> None:
     expected = made | {"name": "新名称", "permissions": ["read"], "expires_at": None}
     del expected["key"]
     assert changed.json == deployment.call("GET", path).json == expected
-    assert auth.authenticate(made["key"]).permissions == {"read"}, "from the next request on"
+    assert auth.authenticate(made["key"], ISSUER).permissions == {"read"}, "from the next request on"
     assert deployment.call("PUT", path, {}).json["error"]["details"]["reason"] == "没有可更新的字段"
 
 
@@ -208,5 +210,5 @@ def test_the_secret_is_shown_once(deployment: Deployment) -> None:
 
 def test_a_key_of_a_free_tenant_has_its_tenants_plan(deployment: Deployment) -> None:
     free = new_tenant("free-tenant", plan="free")
-    assert auth.authenticate(free.new_key("read")["key"]).plan == "free"
-    assert auth.authenticate(deployment.new_key("read")["key"]).plan == "enterprise"
+    assert auth.authenticate(free.new_key("read")["key"], ISSUER).plan == "free"
+    assert auth.authenticate(deployment.new_key("read")["key"], ISSUER).plan == "enterprise"

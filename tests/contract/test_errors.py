@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from functions.identity import service
+from functions.identity.api_keys import service
 from hub import aws as clients
 from hub.store import keys, table
 from local.openapi.discovery import resolvers

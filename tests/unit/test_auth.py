@@ -266,7 +266,7 @@ def test_a_call_in_the_way_of_a_transaction_is_counted_once_later(monkeypatch: p
         return write(operation)
 
     monkeypatch.setattr(table, "update", update)
-    assert auth.authenticate(token).rate.remaining == 999
+    assert auth.authenticate(token, ISSUER).rate.remaining == 999
     assert stored(token)["usage_count"] == 1
 
 

@@ -11,6 +11,8 @@ from tests.contract import memory
 
 pytestmark = pytest.mark.usefixtures("aws")
 
+ISSUER = "https://api.example.com"
+
 
 def make(**wanted: Any) -> dict[str, Any]:
     return dict(bootstrap.handler(wanted, SimpleNamespace(aws_request_id="invocation-1")))
@@ -19,7 +21,7 @@ def make(**wanted: Any) -> dict[str, Any]:
 def test_the_first_tenant_has_an_administrator_and_a_key_that_may_do_all() -> None:
     made = make(email="root@example.com")
     assert made.keys() == {"tenant", "admin_email", "admin_password", "api_key"}
-    credential = auth.authenticate(made["api_key"])
+    credential = auth.authenticate(made["api_key"], ISSUER)
     assert (credential.tenant, credential.plan) == ("default", "enterprise")
     assert credential.permissions == {"read", "write", "admin"}
     (user,) = (item for item in memory.stored() if item["pk"]["S"] == "T#default#USER")
@@ -49,12 +51,12 @@ def test_a_tenant_is_made_once_and_the_second_time_writes_nothing() -> None:
     with pytest.raises(Conflict):
         make(email="other@example.com")
     assert memory.stored() == before
-    assert auth.authenticate(first["api_key"]).tenant == "default"
+    assert auth.authenticate(first["api_key"], ISSUER).tenant == "default"
 
 
 def test_another_tenant_can_have_the_same_administrator() -> None:
     make()
-    assert auth.authenticate(make(tenant="second", plan="free")["api_key"]).plan == "free"
+    assert auth.authenticate(make(tenant="second", plan="free")["api_key"], ISSUER).plan == "free"
 
 
 @pytest.mark.parametrize(
