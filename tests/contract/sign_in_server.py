@@ -222,6 +222,8 @@ class Browser:
     def __init__(self, server: Server, language: str = "zh-CN") -> None:
         self.server = server
         self.language = language
+        # Sign-ins are counted by address: one test's must not use up another's.
+        self.address = f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
         self.cookies: dict[str, str] = {}
 
     def get(self, url: str) -> Answer:
@@ -256,7 +258,7 @@ class Browser:
         sent = {"accept": "text/html", "accept-language": self.language, **headers}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        answer = self.server.request(method, url, form=form, headers=sent)
+        answer = self.server.request(method, url, form=form, headers=sent, address=self.address)
         for cookie in answer.cookies:
             name, _, rest = cookie.partition("=")
             value = rest.partition(";")[0]
