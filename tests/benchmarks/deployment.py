@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
+
+from jwt import api_jwt
 
 from tests.contract import memory
 
@@ -58,6 +61,9 @@ class Answer:
 
     value: Any
     log: bytes
+
+
+HOST = "abcdefghij.execute-api.us-east-1.amazonaws.com"
 
 
 class Deployment:
@@ -120,7 +126,7 @@ class Tenant:
                 "accept-encoding": "gzip, deflate",
                 "authorization": f"Bearer {self.key}",
                 "content-type": "application/json",
-                "host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
+                "host": HOST,
                 "user-agent": "benchmark/1.0",
                 "x-amzn-trace-id": "Root=1-65a4f2c1-0123456789abcdef01234567",
                 "x-forwarded-for": address,
@@ -130,7 +136,11 @@ class Tenant:
             },
             "queryStringParameters": query,
             "pathParameters": path,
-            "requestContext": {"http": {"method": method, "path": place, "sourceIp": address}, "routeKey": route},
+            "requestContext": {
+                "domainName": HOST,
+                "http": {"method": method, "path": place, "sourceIp": address},
+                "routeKey": route,
+            },
             "body": None if body is None else json.dumps(body, ensure_ascii=False),
             "isBase64Encoded": False,
         }
@@ -154,15 +164,27 @@ def deployed() -> Iterator[Deployment]:
     from hub import times
 
     before = dict(os.environ)
-    with memory.data_plane():
+    with memory.data_plane(), memory.signing_keys():
         # What the functions are deployed with: their other processes get the same.
         environment = {name: value for name, value in os.environ.items() if before.get(name) != value}
         deployment = Deployment(environment)
         with (
+            patch.object(api_jwt, "datetime", jwt_clock(deployment.now)),
             patch.object(times, "now", deployment.now),
             patch.object(times, "now_ms", lambda: deployment.now() * 1000),
         ):
             yield deployment
+
+
+def jwt_clock(now: Callable[[], int]) -> type[datetime]:
+    """PyJWT's clock: it reads the time for itself."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(now(), tz)
+
+    return Clock
 
 
 def _captured(work: Callable[[], Any]) -> Answer:

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, check
-from tests.benchmarks.subjects import KEYS, Subject, subjects
+from tests.benchmarks.subject import Subject
+from tests.benchmarks.subjects import KEYS, subjects
 
 
 @dataclass(slots=True)
@@ -30,13 +31,14 @@ def run_all(deployment: Deployment, receiver: str, recorder: Recorder) -> list[S
 
 
 def _run(deployment: Deployment, receiver: str, recorder: Recorder, subject: Subject) -> Sample:
-    from hub import secrets
+    from hub import secrets, tokens
 
     tenant = deployment.tenant()
     event_of = subject.events(tenant, receiver)
     deployment.pass_time(MINUTE)
     event = event_of()
     secrets.forget_keys()
+    tokens.keys.cache_clear()
     with recorder.recording() as cold:
         check(subject.name, deployment.run(subject.module, event).value)
     event = event_of()

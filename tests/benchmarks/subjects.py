@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
+from tests.benchmarks import identity
 from tests.benchmarks.deployment import Tenant, functions
+from tests.benchmarks.subject import Subject, request
 
-KEYS, WEBHOOKS = "functions.identity.api_keys", "functions.webhooks.api"
+KEYS, WEBHOOKS = "functions.identity.api_keys.api", "functions.webhooks.api"
 FAN_OUT, DELIVER = "functions.webhooks.fan_out", "functions.webhooks.deliver"
 RETRY, PUBLISHER = "functions.webhooks.retry", "functions.outbox.publisher"
 NEW_KEY = {
@@ -19,27 +21,9 @@ NEW_KEY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One thing to measure. `events` makes a maker of inputs for a fresh tenant; each input serves one invocation.
-
-    `pieces` is how many messages or records an input carries: figures of a worker are shown for one of them.
-    """
-
-    name: str
-    module: str
-    events: Callable[[Tenant, str], Callable[[], Any]]
-    pieces: int = 1
-
-    @property
-    def is_endpoint(self) -> bool:
-        """Whether it is a request, rather than a worker's batch."""
-        return "/" in self.name
-
-
 def subjects() -> list[Subject]:
     """Everything that is measured, endpoints first."""
-    return [*_api_keys(), *_webhooks(), *_reference(), *_workers()]
+    return [*_api_keys(), *identity.subjects(), *_webhooks(), *_reference(), *_workers()]
 
 
 def unmeasured() -> list[str]:
@@ -53,11 +37,6 @@ def unmeasured() -> list[str]:
 
 _BOOTSTRAP = "functions.identity.bootstrap"
 """Run once by the operator: what it costs matters to nobody."""
-
-
-def _request(module: str, route: str, body: Any = None, *, note: str = "", **more: Any) -> Subject:
-    """A request that can be sent again and again."""
-    return Subject(route + note, module, lambda tenant, _: lambda: tenant.event(route, body, **more))
 
 
 def _on_key(route: str, body: Any = None) -> Subject:
@@ -88,7 +67,7 @@ def _api_keys() -> list[Subject]:
         return events_of
 
     return [
-        _request(KEYS, "POST /v1/api-keys", NEW_KEY),
+        request(KEYS, "POST /v1/api-keys", NEW_KEY),
         Subject("POST /v1/api-keys (Idempotency-Key)", KEYS, keyed),
         Subject("GET /v1/api-keys", KEYS, twenty(page="1", limit="20")),
         Subject("GET /v1/api-keys (cursor)", KEYS, twenty(cursor="", limit="20")),
@@ -159,7 +138,7 @@ def _listed(tenant: Tenant, receiver: str) -> Callable[[], Any]:
 
 
 def _reference() -> list[Subject]:
-    return [_request("functions.reference.api", route) for route in ("GET /openapi.json", "GET /docs")]
+    return [request("functions.reference.api", route) for route in ("GET /openapi.json", "GET /docs")]
 
 
 def event_of(tenant: Tenant) -> dict[str, Any]:

@@ -15,6 +15,10 @@ DELIVERIES = 500
 CALLS = 2
 """The counter, and the one read or write that a request is about."""
 
+_CHANGED = "read, then written on condition that nobody changed it meanwhile"
+_SCRYPT = "scrypt is meant to take long"
+_RSA = "the token's signature is verified"
+_RECORDS = "an entity, its event and its audit record become attribute values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _REASONS = {
     "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
@@ -34,6 +38,18 @@ _REASONS = {
     "GET /v1/webhooks/{webhook_id}/logs (cursor)": "as by number",
     "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "as above",
     "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, and the queue",
+    "PUT /v1/users/{user_id}": _CHANGED,
+    "PATCH /v1/users/{user_id}": _CHANGED,
+    "DELETE /v1/users/{user_id}": "read, deleted with its email, then what acted for the user is looked for and ended",
+    "PUT /v1/oauth/apps/{app_id}": _CHANGED,
+    "DELETE /v1/oauth/apps/{app_id}": "read, deleted with its client id, then its grants are looked for and ended",
+    "POST /v1/oauth/apps/{app_id}/rotate-secret": _CHANGED,
+    "DELETE /v1/oauth/grants/{grant_id}": "read, deleted, then the tokens that came of it are looked for and ended",
+    **dict.fromkeys(("POST /oauth/token", "POST /v1/oauth/token"), "client, application, the new grant, KMS to sign"),
+    **dict.fromkeys(("POST /oauth/revoke", "POST /v1/oauth/revoke"), "client, application, grant, and its end"),
+    **dict.fromkeys(("POST /oauth/introspect", "POST /v1/oauth/introspect"), "client, application and grant"),
+    "POST /api/auth/login": "tries are counted by address and account, then email, user, tenant, grant, KMS to sign",
+    "POST /api/auth/change-password": "a sign-in, a change, and the end of what acted for the user",
 }
 _CPU_REASONS = {
     "POST /v1/api-keys": "a secret is made, and two items with their event become attribute values",
@@ -51,11 +67,27 @@ _CPU_REASONS = {
     "GET /v1/webhooks/{webhook_id}/logs (cursor)": _ROW,
     "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "a numbered page reads a whole megabyte to count the rows",
     "POST /v1/webhooks/{webhook_id}/retry": "ten deliveries are read and queued",
+    "PUT /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
+    "PATCH /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
+    "POST /v1/users": _RECORDS,
+    "GET /v1/users": _ROW,
+    "PUT /v1/users/{user_id}": _RECORDS,
+    "PATCH /v1/users/{user_id}": _RECORDS,
+    "DELETE /v1/users/{user_id}": _RECORDS,
+    "POST /v1/oauth/apps": _RECORDS,
+    "PUT /v1/oauth/apps/{app_id}": _RECORDS,
+    "DELETE /v1/oauth/apps/{app_id}": _RECORDS,
+    "POST /v1/oauth/apps/{app_id}/rotate-secret": _RECORDS,
+    "DELETE /v1/oauth/grants/{grant_id}": _RECORDS,
+    **dict.fromkeys(("POST /oauth/token", "POST /v1/oauth/token"), "a token and three items are written"),
+    **dict.fromkeys(("POST /oauth/revoke", "POST /v1/oauth/revoke"), _RSA),
+    **dict.fromkeys(("POST /oauth/introspect", "POST /v1/oauth/introspect"), _RSA),
+    **dict.fromkeys(("GET /oauth/authorize", "GET /v1/oauth/authorize"), "a page is made"),
+    "POST /api/auth/login": _SCRYPT,
+    "POST /api/auth/verify": _RSA,
+    "POST /api/auth/change-password": _SCRYPT,
 }
-_COST_REASONS = {
-    "authenticated read": "$0.39 is logs: 290 of 770 bytes are Lambda's own START, END and REPORT lines, which "
-    "LoggingConfig LogFormat JSON with SystemLogLevel WARN leaves out ($2.26)",
-}
+_COST_REASONS: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
