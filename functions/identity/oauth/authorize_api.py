@@ -50,7 +50,7 @@ def authorize(request: Request) -> Annotated[Raw, "text/html", 303, 400, 401, 42
 
 @api.post("/oauth/authorize", public=True)
 @api.post("/v1/oauth/authorize", public=True)
-def submit_authorization(request: Request) -> Annotated[Raw, "text/html", 303, 400, 401, 413, 415]:
+def submit_authorization(request: Request) -> Annotated[Raw, "text/html", 303, 400, 401, 413, 415, 429]:
     """Take a form of these pages: sign in, allow, deny, or sign out."""
     try:
         asked = _Asked(request)

@@ -29,6 +29,8 @@ button.quiet { border-color: transparent; margin-top: -.5rem; font-weight: 400; 
 """  # noqa: E501
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
+_STATUS = {"": 200, "too_often": 429}
+
 TEXTS: dict[str, tuple[str, str]] = {
     "sign_in": ("登录", "Sign in"),
     "to_continue": ("登录后继续访问 {app}", "to continue to {app}"),
@@ -93,7 +95,7 @@ def sign_in(
         f"{invalid}{' autofocus' if email else ''}>"
         f'<div class="buttons"><button>{_text("sign_in", language)}</button></div></form>'
     )
-    return _page(_text("sign_in", language), form, language, 400 if error else 200)
+    return _page(_text("sign_in", language), form, language, _STATUS.get(error, 400))
 
 
 def consent(app: str, email: str, host: str, scopes: Sequence[str], csrf: str, language: Language) -> Raw:

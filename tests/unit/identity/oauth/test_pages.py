@@ -287,6 +287,7 @@ def test_sign_in_is_throttled_per_account_for_known_and_unknown_alike(
     with patch.object(times, "now", lambda: now):
         page = browser.get(app.url())
         answer = browser.submit(app.url(), page, email=victim.email.upper(), password=victim.password)
+        assert answer.status == 429
         assert "hub_session" not in str(answer.cookies), "the right password does not help while it is throttled"
 
 
