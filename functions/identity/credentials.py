@@ -77,14 +77,15 @@ def end(tenant: str, app_id: str, grant_id: str, user_id: str | None) -> None:
 
 def end_of_app(tenant: str, app_id: str) -> None:
     """End every grant of an application."""
-    rows = table.items(table.Query(table.activity(), keys.partition(tenant, GRANTS, app_id)))
+    rows = table.items(table.Query(table.activity(), keys.partition(tenant, GRANTS, app_id), consistent=True))
     _end_many(_endings(tenant, app_id, row["sk"], row.get("user_id")) for row in rows)
 
 
 def end_of_user(tenant: str, user_id: str, app_id: str = "") -> None:
     """End every grant of a user, or those to one application."""
     prefix = f"{app_id}#" if app_id else ""
-    pointers = table.items(table.Query(table.activity(), keys.partition(tenant, USER_GRANTS, user_id), prefix=prefix))
+    partition = keys.partition(tenant, USER_GRANTS, user_id)
+    pointers = table.items(table.Query(table.activity(), partition, prefix=prefix, consistent=True))
     _end_many(
         _endings(tenant, to_app, grant_id, user_id)
         for to_app, grant_id in (pointer["sk"].split("#") for pointer in pointers)
@@ -94,7 +95,7 @@ def end_of_user(tenant: str, user_id: str, app_id: str = "") -> None:
 def end_all(tenant: str, user_id: str) -> None:
     """End every grant and every browser session of a user: deactivated, deleted, or with a changed password."""
     end_of_user(tenant, user_id)
-    rows = table.items(table.Query(table.activity(), keys.partition(tenant, SESSIONS, user_id)))
+    rows = table.items(table.Query(table.activity(), keys.partition(tenant, SESSIONS, user_id), consistent=True))
     _end_many(
         [
             table.Delete(table.activity(), keys.session(row["sk"])),

@@ -66,16 +66,17 @@ def get(tenant: str, key_id: str) -> ApiKey:
 
 
 def change(caller: Caller, key_id: str, wanted: ApiKeyChange) -> ApiKey:
-    """Change the fields that were sent. Raises `Conflict` when the key was rotated or deleted meanwhile."""
+    """Change the fields that were sent. Raises `Conflict` when the key was changed or deleted meanwhile."""
     changes = wanted.model_dump(exclude_unset=True)
     if not changes:
         raise InvalidRequest(FieldError("body", "nothing_to_change"))
     if "expires_at" in changes:
         changes["expires_at"] = seconds(wanted.expires_at)
-    key = replace(store.get(caller.tenant, key_id), **changes)
+    before = store.get(caller.tenant, key_id)
+    key = replace(before, **changes)
     told = wanted.model_dump(mode="json", exclude_unset=True)
     try:
-        store.change(caller.tenant, key, audit.record("api_key.updated", caller, key_id, told))
+        store.change(caller.tenant, before, key, audit.record("api_key.updated", caller, key_id, told))
     except table.ConditionFailed:
         raise Conflict from None
     return shown(key)

@@ -67,21 +67,25 @@ def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page
     return found.holding(_with_counters(found.items))
 
 
-def change(tenant: str, key: StoredKey, audit: Mapping[str, Any]) -> None:
-    """Write a key's name, description, permissions and expiry, the last two to its credentials too."""
+def change(tenant: str, before: StoredKey, key: StoredKey, audit: Mapping[str, Any]) -> None:
+    """Write a key's name, description, permissions and expiry, the last two to its credentials too.
+
+    Raises `ConditionFailed` when the key is no longer as it was `before`.
+    """
+    condition, seen = _as_read(before)
     entity = table.Update(
         table.entities(),
         keys.entity(tenant, KIND, key.id),
         "SET #audit = :audit, #name = :name, #description = :description, #permissions = :permissions"
         + _expiry(key.expires_at),
-        table.PRESENT + " AND #credentials = :credentials",
+        condition,
         {
             "audit": audit,
             "name": key.name,
             "description": key.description,
             "permissions": key.permissions,
             "expires_at": key.expires_at,
-            "credentials": key.credentials,
+            **seen,
         },
     )
     current = table.Update(
@@ -91,17 +95,19 @@ def change(tenant: str, key: StoredKey, audit: Mapping[str, Any]) -> None:
         "attribute_exists(pk)",
         {"permissions": key.permissions, "expires_at": key.expires_at},
     )
-    # A secret that is being replaced keeps its own, nearer end.
-    replaced = [
-        table.Update(
-            table.activity(),
-            keys.credential(credential),
-            "SET #permissions = :permissions",
-            "attribute_exists(pk)",
-            {"permissions": key.permissions},
+    # A secret that is being replaced keeps its own end, unless the key's is now nearer.
+    ends = {counter["pk"]: counter.get("expires_at") for counter in key.counters}
+    replaced = []
+    for credential in key.credentials[1:]:
+        place = keys.credential(credential)
+        end = min((one for one in (ends.get(place["pk"]), key.expires_at) if one is not None), default=None)
+        expiry = "" if end is None else ", #expires_at = :end"
+        values = {"permissions": key.permissions, "end": end}
+        replaced.append(
+            table.Update(
+                table.activity(), place, f"SET #permissions = :permissions{expiry}", "attribute_exists(pk)", values
+            )
         )
-        for credential in key.credentials[1:]
-    ]
     table.write(entity, current, *replaced)
 
 
@@ -109,6 +115,7 @@ def rotate(
     tenant: str, key: StoredKey, new_hash: str, prefix: str, old_expires_at: int, audit: Mapping[str, Any]
 ) -> None:
     """Put a new secret before the current one, which ends at `old_expires_at`; one older than that ends now."""
+    condition, seen = _as_read(key)
     current, *older = key.credentials
     counts = {counter["pk"]: counter["usage_count"] for counter in key.counters}
     gone = [keys.credential(credential) for credential in older]
@@ -117,14 +124,8 @@ def rotate(
         table.entities(),
         keys.entity(tenant, KIND, key.id),
         "SET #audit = :audit, #credentials = :credentials, #prefix = :prefix, #used_before = #used_before + :folded",
-        table.PRESENT + " AND #credentials = :seen",
-        {
-            "audit": audit,
-            "credentials": [new_hash, current],
-            "seen": key.credentials,
-            "prefix": prefix,
-            "folded": folded,
-        },
+        condition,
+        {"audit": audit, "credentials": [new_hash, current], "prefix": prefix, "folded": folded, **seen},
     )
     ending = table.Update(
         table.activity(),
@@ -170,6 +171,13 @@ def hours_between(first: datetime, last: datetime) -> Iterator[str]:
     while hour <= last:
         yield auth.hour_of(int(hour.timestamp()))
         hour += timedelta(hours=1)
+
+
+def _as_read(key: StoredKey) -> tuple[str, Item]:
+    """The condition that a key still is as it was read, in what its credentials are made of, and its values."""
+    expiry = "attribute_not_exists(#expires_at)" if key.expires_at is None else "#expires_at = :seen_expiry"
+    condition = f"{table.PRESENT} AND #credentials = :seen AND #permissions = :seen_permissions AND {expiry}"
+    return condition, {"seen": key.credentials, "seen_permissions": key.permissions, "seen_expiry": key.expires_at}
 
 
 def _expiry(expires_at: int | None) -> str:

@@ -1,6 +1,8 @@
 """`/oauth/authorize`: a person allows an application to act for them; also under `/v1`."""
 
 import math
+import re
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -29,6 +31,8 @@ from hub.web.styles import OAuth
 from hub.web.validation import parse_parameters
 
 api = Api("oauth_pages", OAuth())
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 
 @api.get("/oauth/authorize", public=True)
@@ -113,7 +117,7 @@ class _Asked:
         if sent.code_challenge:
             if sent.code_challenge_method != "S256":
                 raise InvalidOAuthRequest("code_challenge_method is S256")
-            if len(sent.code_challenge) != 43:
+            if not _CHALLENGE.match(sent.code_challenge):
                 raise InvalidOAuthRequest("code_challenge is malformed")
         elif sent.code_challenge_method:
             raise InvalidOAuthRequest("code_challenge is missing")
@@ -126,6 +130,10 @@ class _Asked:
         """The error as one that the application is told of."""
         description = text(error.message_key, "en-US", error.values)
         return _SentBack(error, self._back(error=error.error_code, error_description=description))
+
+    def is_sent_to_its_owner(self) -> bool:
+        """Whether nobody but the application gets the code; a native one is asked about each time (RFC 8252 8.6)."""
+        return self.app.client_type == "confidential" or self.redirect_uri.startswith("https://")
 
     def code(self, user: StoredUser, scopes: list[str]) -> str:
         """The address that brings the application its code."""
@@ -155,7 +163,7 @@ def _next_page(request: Request, asked: _Asked) -> Raw:
     if user is None:
         return _sign_in_page(request, asked)
     scopes = _allowed_to(user, asked)
-    if apps.consent_covers(asked.app.tenant, user.id, asked.app.id, scopes):
+    if asked.is_sent_to_its_owner() and apps.consent_covers(asked.app.tenant, user.id, asked.app.id, scopes):
         return pages.redirect(asked.code(user, scopes))
     csrf = sessions.csrf(request)
     host = urlsplit(asked.redirect_uri).netloc or asked.redirect_uri.partition(":")[0]
@@ -176,7 +184,8 @@ def _sign_in(request: Request, asked: _Asked, email: str, password: str) -> Raw:
         user = sign_in.check(asked.app.tenant, email, password, request.source_ip)
     except TooManyRequests as error:
         minutes = math.ceil((error.retry_after or 60) / 60)
-        return _sign_in_page(request, asked, email=email, error="too_often", minutes=minutes)
+        page = _sign_in_page(request, asked, email=email, error="too_often", minutes=minutes)
+        return replace(page, headers={**(page.headers or {}), "Retry-After": str(error.retry_after)})
     if user is None:
         return _sign_in_page(request, asked, email=email, error="wrong")
     try:

@@ -1,7 +1,6 @@
 """Which client calls, and whether it is the one it says (RFC 6749 section 2.3)."""
 
 import base64
-import binascii
 import hmac
 from urllib.parse import unquote_plus, urlsplit
 
@@ -29,8 +28,8 @@ def authenticated(request: Request, sent: ClientParameters) -> StoredApp:
     app = store.by_client_id(client_id) if client_id else None
     if app is not None and _is_authentic(app, secret):
         return app
-    throttle.attempt("client", request.source_ip, FAILURES)
-    throttle.attempt("client", client_id, FAILURES)
+    throttle.attempt("client address", request.source_ip, FAILURES)
+    throttle.attempt("client id", client_id, FAILURES)
     raise InvalidClient("client authentication failed")
 
 
@@ -57,7 +56,7 @@ def _sent(request: Request, sent: ClientParameters) -> tuple[str, str]:
         raise InvalidOAuthRequest("only one way of client authentication may be used")
     try:
         user, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # bad base64 and bad UTF-8 alike
         raise InvalidClient("the Basic credentials are malformed") from None
     client_id = unquote_plus(user)
     if not colon or (sent.client_id and sent.client_id != client_id):

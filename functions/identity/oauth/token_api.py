@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from functions.identity import credentials
 from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import clients, tokens
-from functions.identity.oauth.errors import InvalidOAuthRequest
+from functions.identity.oauth.errors import InvalidGrant, InvalidOAuthRequest
 from functions.identity.oauth.models import Introspection, Revocation, TokenAnswer, TokenHint, TokenRequest
 from functions.identity.oauth_apps.store import StoredApp
-from hub import times
+from hub import throttle, times
 from hub import tokens as signed
 from hub.errors import Unauthorized
 from hub.store.items import Item
@@ -20,6 +20,9 @@ from hub.web.styles import OAuth
 
 api = Api("oauth_server", OAuth())
 
+MAX_CLIENT_CREDENTIALS = 500
+"""In 15 minutes, of one client: its tokens last an hour."""
+
 AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 
 
@@ -27,7 +30,15 @@ AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 @api.post("/v1/oauth/token", public=True)
 def issue_token(request: Request, form: TokenRequest) -> TokenAnswer:
     """Give tokens for a code, a refresh token or a client's own credentials (RFC 6749)."""
-    return tokens.answer(clients.authenticated(request, form), form, request.base_url)
+    app = clients.authenticated(request, form)
+    if form.grant_type == "client_credentials":
+        # Each is a signature of KMS's and a credential with a limit of its own.
+        throttle.attempt("client credentials", app.client_id, MAX_CLIENT_CREDENTIALS)
+    try:
+        return tokens.answer(app, form, request.base_url)
+    except InvalidGrant:
+        throttle.attempt("grant", f"{request.source_ip}\0{app.client_id}", clients.FAILURES)
+        raise
 
 
 @api.post("/oauth/revoke", public=True)

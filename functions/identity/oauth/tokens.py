@@ -38,6 +38,7 @@ ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 30 * 86_400
 CODE_SECONDS = 60
 REPLAY_MS = 10_000
+_ULID_CHARACTERS = 26
 
 _MAC_BYTES = 16
 _MAC_CHARACTERS = 22
@@ -115,7 +116,7 @@ def challenge(verifier: str) -> str:
 def parts_of(refresh_token: str) -> tuple[str, str]:
     """Grant id and hash of a refresh token; two empty strings for anything else."""
     match refresh_token.split("_", 2):
-        case ["rt", ulid, _] if ulid.isalnum():
+        case ["rt", ulid, _] if len(ulid) == _ULID_CHARACTERS and ulid.isascii() and ulid.isalnum():
             return f"gr_{ulid}", auth.credential_hash(refresh_token)
     return "", ""
 
@@ -137,6 +138,8 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     _check_code(code, sent)
     if code["expires_at"] <= times.now() and "used_at" not in code:
         raise InvalidGrant("the code has expired")
+    if not set(code["scopes"]) <= set(app.scopes):
+        raise InvalidGrant("the application may no longer have this scope")
     user = users.find(app.tenant, code["user_id"])
     if user is None or user.updated_at != code["user_updated_at"]:
         # Suspended, no longer an administrator, or with another password: it all shows here.
@@ -158,7 +161,13 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     )
     state = {"refresh_hash": auth.credential_hash(refresh_token), "refresh_key": refresh_key}
     made = credentials.new_grant(grant, state)
-    standing = [users.unchanged(app.tenant, user), app_store.consented(app.tenant, user.id, app.id)]
+    # Signed before the code is spent: if KMS fails, the client tries again with the same code.
+    answered = _answer(grant, issuer, grant.scopes, refresh_token)
+    standing = [
+        users.unchanged(app.tenant, user),
+        app_store.consented(app.tenant, user.id, app.id),
+        app_store.standing(app),
+    ]
     try:
         table.write(use, *made, *standing)
     except table.ConditionFailed as failure:
@@ -166,7 +175,7 @@ def _exchange(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
             raise InvalidGrant("the user no longer allows this") from None
         credentials.end(app.tenant, app.id, code["grant_id"], user.id)
         raise InvalidGrant("the code was used before; what it gave is revoked") from None
-    return _answer(grant, issuer, grant.scopes, refresh_token)
+    return answered
 
 
 def _check_code(code: Item, sent: TokenRequest) -> None:
@@ -191,6 +200,9 @@ def _refresh(app: StoredApp, sent: TokenRequest, issuer: str) -> TokenAnswer:
     row = credentials.get(app.tenant, app.id, grant_id) if grant_id else None
     if row is None or row["expires_at"] <= times.now() or not was_given(row, sent.refresh_token):
         raise InvalidGrant("the refresh token is not valid")
+    if not set(row["scopes"]) <= set(app.scopes):
+        credentials.end(app.tenant, app.id, grant_id, row.get("user_id"))
+        raise InvalidGrant("the application may no longer have this scope")
     scopes = scopes_of(sent.scope, row["scopes"])
     if row.get("refresh_hash") == digest:
         rotated = _rotate(app, row, digest, scopes, issuer)
@@ -235,9 +247,14 @@ def _rotate(app: StoredApp, row: Item, digest: str, scopes: list[str], issuer: s
         "attribute_exists(pk)",
         {"expires_at": grant.expires_at},
     )
+    standing = [app_store.standing(app)]
+    if grant.user_id:
+        standing.append(app_store.consented(app.tenant, grant.user_id, app.id))
     try:
-        table.write(change, prolong)
-    except table.ConditionFailed:
+        table.write(change, prolong, *standing)
+    except table.ConditionFailed as failure:
+        if failure.position > 1:
+            raise InvalidGrant("this is no longer allowed") from None
         return None
     return answered
 
@@ -267,8 +284,12 @@ def _client_credentials(app: StoredApp, sent: TokenRequest, issuer: str) -> Toke
         scopes=scopes,
         expires_at=times.now() + ACCESS_SECONDS,
     )
-    table.write(*credentials.new_grant(grant, {}))
-    return _answer(grant, issuer, scopes, None)
+    answered = _answer(grant, issuer, scopes, None)
+    try:
+        table.write(*credentials.new_grant(grant, {}), app_store.standing(app))
+    except table.ConditionFailed:
+        raise InvalidGrant("the application changed meanwhile") from None
+    return answered
 
 
 def _answer(grant: Grant, issuer: str, scopes: Sequence[str], refresh_token: str | None) -> TokenAnswer:

@@ -55,20 +55,26 @@ def get(tenant: str, app_id: str) -> App:
 
 
 def change(caller: Caller, app_id: str, wanted: AppChange) -> App:
-    """Change the fields that were sent; a scope taken away ends the grants, which may hold it."""
+    """Change the fields that were sent. New scopes end the grants, which may hold one that was taken away."""
     changes = wanted.model_dump(exclude_unset=True)
     if not changes:
         raise InvalidRequest(FieldError("body", "nothing_to_change"))
     before = store.get(caller.tenant, app_id)
     after = _replace(caller, before, "oauth_app.updated", changes)
-    if not set(before.scopes) <= set(after.scopes):
+    if "scopes" in changes and (after.scopes == before.scopes or not set(before.scopes) <= set(after.scopes)):
+        # The same scopes again: the change before this one may have failed half way.
         credentials.end_of_app(caller.tenant, app_id)
     return shown(after)
 
 
 def delete(caller: Caller, app_id: str) -> None:
     """Delete an application and every grant to it."""
-    app = store.get(caller.tenant, app_id)
+    try:
+        app = store.get(caller.tenant, app_id)
+    except NotFound:
+        # The deletion before this one may have failed half way.
+        credentials.end_of_app(caller.tenant, app_id)
+        raise
     store.remove(app, audit.record("oauth_app.deleted", caller, app_id, {"name": app.name}))
     credentials.end_of_app(caller.tenant, app_id)
 
@@ -94,8 +100,13 @@ def consents(tenant: str, user_id: str | None, query: PageParameters) -> Page[Co
 
 def revoke_consent(caller: Caller, user_id: str | None, consent_id: str) -> None:
     """Take a consent back: every token that came of it ends. A user may take back only their own."""
+    owner, _, app_id = consent_id.partition(".")
+    if user_id not in (None, owner):
+        raise NotFound
     consent = store.get_consent(caller.tenant, consent_id)
-    if consent is None or (user_id is not None and consent.user_id != user_id):
+    if consent is None:
+        # The call before this one may have failed half way.
+        credentials.end_of_user(caller.tenant, owner, app_id)
         raise NotFound
     told = audit.record("oauth_grant.revoked", caller, consent.id, {"scopes": consent.scopes})
     store.remove_consent(caller.tenant, consent, told)

@@ -11,6 +11,7 @@ from hub.store.items import Item
 
 KIND = "OAUTH_APP"
 CONSENTS = "CONSENT"
+MAX_CLIENT_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,20 @@ def get(tenant: str, app_id: str) -> StoredApp:
 
 def by_client_id(client_id: str) -> StoredApp | None:
     """Find the application of a client id."""
-    pointer = table.get(table.entities(), keys.client(client_id))
+    if len(client_id) > MAX_CLIENT_ID or not client_id.isascii():
+        return None
+    pointer = table.get(table.entities(), keys.client(client_id), consistent=True)
     if pointer is None:
         return None
-    item = table.get(table.entities(), keys.entity(pointer["tenant"], KIND, pointer["app_id"]))
+    item = table.get(table.entities(), keys.entity(pointer["tenant"], KIND, pointer["app_id"]), consistent=True)
     return _app(pointer["tenant"], item) if item else None
+
+
+def standing(app: StoredApp) -> table.ConditionCheck:
+    """That an application still exists with the scopes it was read with, for a transaction that gives it something."""
+    key = keys.entity(app.tenant, KIND, app.id)
+    condition = table.PRESENT + " AND #scopes = :scopes"
+    return table.ConditionCheck(table.entities(), key, condition, {"scopes": app.scopes})
 
 
 def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page[StoredApp]:

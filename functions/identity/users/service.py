@@ -143,7 +143,7 @@ def _change(caller: Caller, user_id: str, changes: Mapping[str, Any]) -> StoredU
                 store.replace(caller.tenant, before, after, event, audit.record("user.updated", caller, user_id, real))
             except store.Changed:
                 continue
-        demoted = before.role == "admin" and after.role == "member"
+        demoted = after.role == "member" and "role" in changes
         if "password" in real or demoted or after.status == "inactive":
             # For an inactive user also where nothing changed: the deactivation before may have failed half way.
             credentials.end_all(caller.tenant, user_id)

@@ -40,8 +40,8 @@ class StoredUser:
 
     @property
     def administers(self) -> bool:
-        """Whether this is one of the administrators of whom one must remain."""
-        return self.role == "admin" and self.status == "active"
+        """Whether this is one of the administrators of whom one must remain: one who can sign in."""
+        return self.role == "admin" and self.status == "active" and self.password is not None
 
 
 def add(tenant: str, user: StoredUser, event: Mapping[str, Any], audit: Mapping[str, Any]) -> None:

@@ -35,7 +35,12 @@ def first_admin(tenant: str = "acme") -> StoredUser:
     return next(store.every(tenant))
 
 
+PASSWORD = "a password of the tests"
+
+
 def make(email: str, **more: Any) -> str:
+    if more.get("role") == "admin":
+        more.setdefault("password", PASSWORD)  # without one nobody administers
     return service.create(CALLER, NewUser(email=email, name="某人", **more))["id"]
 
 
@@ -117,6 +122,7 @@ def test_the_last_active_administrator_stays(changes: dict[str, str]) -> None:
     admin = first_admin().id
     make("member@example.com")
     make("asleep@example.com", role="admin", status="inactive")
+    make("keyless@example.com", role="admin", password=None)
     with pytest.raises(Unprocessable) as caught:
         change(admin, **changes)
     assert caught.value.message_key == "last_admin"
@@ -142,6 +148,7 @@ def test_the_count_of_administrators_follows_every_way_to_become_or_cease_to_be_
 ) -> None:
     user = make("one@example.com")
     change(user, role="admin")
+    change(user, password=PASSWORD)
     change(user, status="inactive")
     change(user, role="member", status="active")
     change(user, role="admin", name="新名")

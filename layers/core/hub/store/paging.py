@@ -1,9 +1,9 @@
 """Lists in pages: by number, exact up to 10,000 rows, and by cursor, whose cost does not grow with depth."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from hub.errors import FieldError, InvalidRequest
 from hub.store import table
@@ -115,11 +115,6 @@ def read_cursor(cursor: str, longest: int = 512) -> str:
         sort_key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise InvalidRequest(FieldError("cursor", "malformed")) from None
-    if not 1 <= len(sort_key) <= longest or not sort_key.isprintable():
+    if not 1 <= len(sort_key.encode()) <= longest or not sort_key.isprintable():
         raise InvalidRequest(FieldError("cursor", "malformed"))
     return sort_key
-
-
-def project(item: Mapping[str, Any], names: tuple[str, ...]) -> Item:
-    """The named attributes of an item, `None` for one it lacks."""
-    return {name: item.get(name) for name in names}

@@ -35,7 +35,7 @@ def once(request: Request, route: str, work: Callable[[], Response]) -> Response
     if not _KEY.match(given):
         raise InvalidRequest(FieldError("Idempotency-Key", "malformed"))
     tenant = request.caller.tenant
-    key = keys.idempotency(tenant, _hash(route, request.path, given))
+    key = keys.idempotency(tenant, _hash(request.caller.actor, route, request.path, given))
     answered = _take(key, _hash(request.body.decode(errors="replace")), tenant)
     if answered is not None:
         answered["headers"] |= {"Idempotency-Replayed": "true", "X-Request-ID": request.request_id}
@@ -51,7 +51,9 @@ def once(request: Request, route: str, work: Callable[[], Response]) -> Response
 
 def _take(key: keys.Key, body_hash: str, tenant: str) -> Response | None:
     now = times.now()
-    record = {**key, "body_hash": body_hash, "locked_until": now + LOCK_SECONDS, "ttl": now + KEEP_SECONDS}
+    # Sealed as well: a plain hash of a short secret, such as a password, could be guessed from a dump of the table.
+    sealed = secrets.seal(body_hash, tenant, f"{key['pk']}/body")
+    record = {**key, "body_hash": sealed, "locked_until": now + LOCK_SECONDS, "ttl": now + KEEP_SECONDS}
     free = "attribute_not_exists(pk) OR #ttl <= :now OR (attribute_not_exists(#answer) AND #locked_until <= :now)"
     try:
         table.write(table.Put(table.activity(), record, free, {"now": now}))
@@ -59,7 +61,7 @@ def _take(key: keys.Key, body_hash: str, tenant: str) -> Response | None:
         stored = failure.item or {}
     else:
         return None
-    if stored.get("body_hash") != body_hash:
+    if "body_hash" not in stored or secrets.unseal(stored["body_hash"], tenant, f"{key['pk']}/body") != body_hash:
         raise Unprocessable("idempotency_mismatch")
     if "answer" not in stored:
         raise Conflict("idempotency_in_progress", retry_after=1)

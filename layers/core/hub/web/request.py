@@ -15,6 +15,7 @@ from hub.events import Caller
 from hub.web.localisation import Language, negotiate
 
 MAX_BODY_BYTES = 1_048_576
+MAX_PARAMETERS = 100
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -103,7 +104,7 @@ class Request:
         """The parameters of a form. Raises `UnsupportedMediaType`, `InvalidRequest` for one sent twice."""
         if self._media_type != FORM:
             raise UnsupportedMediaType(expected=FORM)
-        return unrepeated(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True, max_num_fields=100))
+        return _parameters(self.body.decode(errors="replace"))
 
     def form_or_json_body(self) -> bytes:
         """The parameters of a form or of a JSON body, as JSON: the OAuth endpoints take both."""
@@ -111,15 +112,19 @@ class Request:
 
     def query(self) -> dict[str, str]:
         """The parameters of the query as they were sent: API Gateway joins repeated ones. Raises `InvalidRequest`."""
-        return unrepeated(parse_qsl(self._event.get("rawQueryString", ""), keep_blank_values=True, max_num_fields=100))
+        return _parameters(self._event.get("rawQueryString", ""))
 
     @property
     def _media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Parameters by name. Raises `InvalidRequest` for one sent twice (RFC 6749 section 3.1)."""
+def _parameters(encoded: str) -> dict[str, str]:
+    """Parameters by name. Raises `InvalidRequest` for too many, or one sent twice (RFC 6749 section 3.1)."""
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise InvalidRequest(FieldError("body", "malformed")) from None
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         names = [name for name, _ in pairs]

@@ -138,13 +138,13 @@ class Api:
         except HubError as error:
             response = self._error(error, request)
         except BotoCoreError:
-            logger().exception("an AWS service did not answer")
+            logger().exception("an AWS service did not answer", extra={"request_id": request.request_id})
             response = self._error(Unavailable(), request)
         except ClientError:
-            logger().exception("an AWS service refused")
+            logger().exception("an AWS service refused", extra={"request_id": request.request_id})
             response = self._error(HubError(), request)
         except Exception:  # noqa: BLE001 - the last line: whatever went wrong, the caller gets the group's own 500
-            logger().exception("unexpected error")
+            logger().exception("unexpected error", extra={"request_id": request.request_id})
             response = self._error(HubError(), request)
         if request.credential:
             rate = request.credential.rate

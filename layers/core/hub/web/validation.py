@@ -57,6 +57,10 @@ Description = Annotated[str, Field(max_length=1000)]
 
 M = TypeVar("M", bound=BaseModel)
 
+MAX_ERRORS = 20
+MAX_PLACE = 200
+"""What an answer tells of a body that is wrong in thousands of places, or has a name as long as itself."""
+
 
 def refused(reason: str, **values: Any) -> PydanticCustomError:
     """The error of a validator of ours: `reason` is a key of `hub.web.localisation`.
@@ -84,7 +88,8 @@ def parse_parameters(model: type[M], parameters: Mapping[str, str]) -> M:
 
 def invalid(error: ValidationError) -> InvalidRequest:
     """Hub's error for pydantic's."""
-    return InvalidRequest([_field_error(details) for details in error.errors(include_url=False, include_input=False)])
+    found = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
+    return InvalidRequest([_field_error(details) for details in found])
 
 
 def seconds(value: datetime | None) -> int | None:
@@ -101,7 +106,7 @@ def _field_error(details: ErrorDetails) -> FieldError:
     kind = details["type"]
     context = details.get("ctx", {})
     # A union's own name and a dictionary's key marker stand in pydantic's location; people know neither.
-    place = ".".join(str(part) for part in details["loc"] if part != "[key]") or "body"
+    place = ".".join(str(part) for part in details["loc"] if part != "[key]")[:MAX_PLACE] or "body"
     if kind == "hub":
         return FieldError(context["values"].get("field", place), context["reason"], context["values"])
     if kind in _WRONG_TYPES:
