@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:
             told = [_entry(one) for one in _new_events(images)]
             rows |= {one["id"]: audit.row(one) for one in _new_audit(images)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            poison.append(_aside(record, error))
+            poison.append(_aside(_told_by(record), error))
         else:
             entries += told
     # First, because a row written again is the same row, and an event sent again is a second one.
@@ -130,6 +130,14 @@ def _bus_entry(entry: _Entry) -> Any:
         "DetailType": entry.event["type"],
         "Detail": entry.detail,
     }
+
+
+def _told_by(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record tells, without the rest of its item, where hashes of passwords and secrets stand."""
+    images = record.get("dynamodb", {})
+    image = images.get("NewImage", {})
+    told = {name: image[name] for name in ("events", "audit") if name in image}
+    return {"eventID": record.get("eventID"), "Keys": images.get("Keys"), **told}
 
 
 def _aside(what: Any, why: object) -> str:

@@ -8,10 +8,14 @@ from typing import Any
 from functions.webhooks import delivery, store
 from functions.webhooks.store import StoredDelivery, StoredWebhook
 from hub import queues
-from hub.telemetry import count, lambda_handler
+from hub.telemetry import count, lambda_handler, logger
 
 CONCURRENCY = 10
 """As many as a batch has messages: one receiver that takes its ten seconds delays no other of the batch."""
+
+
+Place = tuple[str, str, str]
+"""Tenant, webhook, delivery."""
 
 
 @lambda_handler
@@ -19,19 +23,29 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch from SQS (`delivery.message` or `delivery.retry_message`)."""
     messages, broken = queues.read(event, "tenant", "webhook_id", "id")
     places = [_place(message) for message in messages.values()]
-    stored = store.together(list(dict.fromkeys(places))) if places else {}
-    due: dict[tuple[str, str, str], tuple[StoredWebhook, StoredDelivery]] = {}
+    # A message of a later generation follows a write of a moment ago.
+    consistent = any(message.get("generation") for message in messages.values())
+    stored = store.together(list(dict.fromkeys(places)), consistent=consistent) if places else {}
+    due: dict[Place, tuple[StoredWebhook, StoredDelivery]] = {}
     for message, place in zip(messages.values(), places, strict=True):
         webhook, row = stored[place]
         if webhook is None or not webhook.active:
-            count("WebhookDeliveriesDropped")
+            _drop(message, row)
         elif ready := _ready(message, webhook, row):
             due[place] = (webhook, ready)
-    _attempt_all(list(due.values()))
-    return queues.failures(broken)
+    unsent = _attempt_all(due)
+    again = [message_id for message_id, place in zip(messages, places, strict=True) if place in unsent]
+    return queues.failures([*broken, *again])
 
 
-def _place(message: dict[str, Any]) -> tuple[str, str, str]:
+def _drop(message: dict[str, Any], row: StoredDelivery | None) -> None:
+    """Leave a delivery whose webhook is gone or switched off; one that a dead run left pending ends here."""
+    if row is not None and row.status == "pending" and row.generation == message.get("generation", 0):
+        store.record(row, None, "failed")
+    count("WebhookDeliveriesDropped")
+
+
+def _place(message: dict[str, Any]) -> Place:
     return message["tenant"], message["webhook_id"], message["id"]
 
 
@@ -52,21 +66,30 @@ def _ready(message: dict[str, Any], webhook: StoredWebhook, row: StoredDelivery 
     return None
 
 
-def _attempt_all(due: list[tuple[StoredWebhook, StoredDelivery]]) -> None:
-    """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch."""
-    attempts = {_pool().submit(delivery.attempt, webhook, row): (webhook, row) for webhook, row in due}
+def _attempt_all(due: dict[Place, tuple[StoredWebhook, StoredDelivery]]) -> set[Place]:
+    """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch.
+
+    Answers with those that could not even be attempted, for a reason of ours: their messages come again.
+    """
+    attempts = {_pool().submit(delivery.attempt, *pair): place for place, pair in due.items()}
     settled: list[StoredDelivery] = []
+    unsent: set[Place] = set()
     succeeded = 0
     for done in as_completed(attempts):
-        webhook, row = attempts[done]
-        outcome = done.result()
+        webhook, row = due[attempts[done]]
+        try:
+            outcome = done.result()
+        except Exception:  # noqa: BLE001 - whatever is wrong with one delivery must not take its batch along
+            logger().exception("a delivery could not be attempted", extra={"log_id": row.id, "webhook_id": webhook.id})
+            unsent.add(attempts[done])
+            continue
         status = delivery.status_after(outcome, row.tries + 1, webhook.retry_policy)
         after = delivery.with_attempt(row, outcome, status)
         if row.generation:
             store.record(row, outcome, status)
-        elif status == "pending":
-            store.put_deliveries([after])
-        else:
+        elif status == "pending" and not store.begin(after):
+            continue
+        elif status != "pending":
             settled.append(after)
         if status == "pending":
             delivery.keep_trying(webhook, after)
@@ -74,6 +97,7 @@ def _attempt_all(due: list[tuple[StoredWebhook, StoredDelivery]]) -> None:
     store.put_deliveries(settled)
     count("WebhookDeliveriesSucceeded", succeeded)
     count("WebhookAttemptsFailed", len(due) - succeeded)
+    return unsent
 
 
 @cache

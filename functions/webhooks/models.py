@@ -23,9 +23,12 @@ RESERVED_HEADERS = frozenset(
         "expect",
         "host",
         "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
         "proxy-connection",
         "te",
         "trailer",
+        "trailers",
         "transfer-encoding",
         "upgrade",
         "user-agent",
@@ -107,10 +110,13 @@ class WebhookChange(Body):
     retry_policy: RetryPolicy = "standard"
 
 
+LogId = Annotated[str, Field(min_length=1, max_length=128)]
+
+
 class RetryRequest(Body):
     """Body of `POST /v1/webhooks/{webhook_id}/retry`: the deliveries to send again; without it all failed ones."""
 
-    log_ids: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+    log_ids: Annotated[list[LogId], Field(min_length=1, max_length=100)] | None = None
 
 
 class LogParameters(PageParameters):

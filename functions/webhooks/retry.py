@@ -14,7 +14,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     `gone` where there is nothing left to attempt (deleted, or sent anew meanwhile).
     """
     place = (event["tenant"], event["webhook_id"], event["id"])
-    webhook, row = store.together([place])[place]
+    # The row may have been written a second ago: an old copy of it would end the delivery here.
+    webhook, row = store.together([place], consistent=True)[place]
     if row is None or row.generation != event["generation"] or row.status != "pending":
         return _outcome("gone")
     if webhook is None or not webhook.active:

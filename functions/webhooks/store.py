@@ -150,12 +150,12 @@ def failed_deliveries(tenant: str, webhook_id: str, limit: int) -> list[StoredDe
 
 
 def together(
-    wanted: Sequence[tuple[str, str, str]],
+    wanted: Sequence[tuple[str, str, str]], *, consistent: bool = False
 ) -> dict[tuple[str, str, str], tuple[StoredWebhook | None, StoredDelivery | None]]:
     """Read webhooks and deliveries, up to 50 pairs of `(tenant, webhook id, delivery id)`, in one call."""
     webhook_keys = [keys.entity(tenant, KIND, webhook_id) for tenant, webhook_id, _ in wanted]
     delivery_keys = [keys.belonging(tenant, DELIVERIES, webhook_id, log_id) for tenant, webhook_id, log_id in wanted]
-    found = table.get_many({table.entities(): webhook_keys, table.activity(): delivery_keys})
+    found = table.get_many({table.entities(): webhook_keys, table.activity(): delivery_keys}, consistent=consistent)
     pairs: dict[tuple[str, str, str], tuple[StoredWebhook | None, StoredDelivery | None]] = {}
     for place, webhook_key, delivery_key in zip(wanted, webhook_keys, delivery_keys, strict=True):
         tenant, webhook_id, _ = place
@@ -178,6 +178,15 @@ def rows(tenant: str, webhook_id: str, log_ids: Sequence[str]) -> dict[str, Stor
 def put_deliveries(rows: Sequence[StoredDelivery]) -> None:
     """Write the rows of first attempts."""
     table.put_many(table.activity(), [_row(row) for row in rows])
+
+
+def begin(row: StoredDelivery) -> bool:
+    """Write the row of a first attempt that failed; `False` when another run of the same delivery wrote it before."""
+    try:
+        table.write(table.Put(table.activity(), _row(row), "attribute_not_exists(pk)"))
+    except table.ConditionFailed:
+        return False
+    return True
 
 
 def claim(row: StoredDelivery) -> bool:

@@ -3,9 +3,9 @@
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -144,6 +144,28 @@ def test_an_answer_that_does_not_come_times_out(receiver: Receiver, silent: byte
     with pytest.raises(outbound.TimedOut) as caught:
         send(receiver, seconds=0.3)
     assert caught.value.reason == "timed_out"
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_cut(beginning: bytes) -> None:
+    cut = Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(beginning)
+            while not cut.wait(0.02):
+                connection.sendall(b"a")
+        cut.set()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        Thread(target=drip, args=(server,), daemon=True).start()
+        with pytest.raises(outbound.TimedOut):
+            outbound.send("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", headers={}, body=b"{}", seconds=0.4)
+        assert cut.wait(10), "the connection is closed"
 
 
 @pytest.mark.parametrize("junk", [b"\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n\n", b"\x00\xff\n"])

@@ -183,7 +183,7 @@ def test_every_stream_consumer_has_dead_letters_a_bound_and_an_alarm() -> None:
     assert consumers.keys() == watched("AWS/Lambda", "IteratorAge")
     for stream in consumers.values():
         assert referenced(stream["DestinationConfig"]) <= QUEUES.keys()
-        assert stream["MaximumRetryAttempts"] > 0
+        assert stream["MaximumRetryAttempts"] == -1, "until the record is too old"
         assert stream["MaximumRecordAgeInSeconds"] <= 86_400
         assert stream["BisectBatchOnFunctionError"] is True
 

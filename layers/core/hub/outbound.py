@@ -7,12 +7,16 @@ checked, with the host's own name in TLS and `Host`. So a name that changes betw
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
 from urllib3.exceptions import TimeoutError as RequestTimeout
 from urllib3.util import Timeout, Url, parse_url
@@ -107,25 +111,30 @@ def send(
     port = parts.port or _PORTS[parts.scheme or ""]
     target = _checked_address(host, port)
     pool = _pools().connection_from_host(str(target), port, parts.scheme, _tls(host) if parts.scheme == "https" else {})
+    deadline = started + seconds
     try:
-        answer = pool.urlopen(
-            method,
-            parts.request_uri,
-            body=body,
-            headers={"Host": parts.netloc or host, "User-Agent": USER_AGENT, **headers},
-            timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), total=seconds),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            assert_same_host=False,
-        )
-        content = _read(answer, max_response_bytes, started + seconds)
+        with _ending_at(deadline):
+            answer = pool.urlopen(
+                method,
+                parts.request_uri,
+                body=body,
+                headers={"Host": parts.netloc or host, "User-Agent": USER_AGENT, **headers},
+                timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), total=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                assert_same_host=False,
+            )
+            content = _read(answer, max_response_bytes)
     except NewConnectionError as error:  # which urllib3 counts among its time-outs
         raise OutboundError(str(error)) from error
     except RequestTimeout as error:
         raise TimedOut(str(error)) from error
     except (HTTPError, OSError) as error:
-        raise OutboundError(str(error)) from error
+        late = time.perf_counter() >= deadline
+        raise (TimedOut if late else OutboundError)(str(error)) from error
+    if time.perf_counter() >= deadline:  # a header or body that was cut can look complete
+        raise TimedOut("no complete answer in time")
     return Response(answer.status, answer.headers, content, round((time.perf_counter() - started) * 1000))
 
 
@@ -188,24 +197,94 @@ def _innermost(address: Address) -> Address:
     return inner or address
 
 
-def _read(answer: urllib3.BaseHTTPResponse, limit: int, deadline: float) -> bytes:
-    """Read the body up to a limit and a deadline; a connection with more to come is closed, not drained."""
+def _read(answer: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """Read the body up to a limit; a connection with more to come is closed, not drained."""
     content = b""
     for chunk in answer.stream(4096, decode_content=False):
         content += chunk
         if len(content) >= limit:
             answer.close()
             return content[:limit]
-        if time.perf_counter() > deadline:
-            answer.close()
-            raise TimedOut("the body did not end in time")
     answer.release_conn()
     return content
 
 
+_call = threading.local()
+
+
+@contextmanager
+def _ending_at(deadline: float) -> Iterator[None]:
+    """Cut this thread's connections when the time is over: urllib3's time-outs start anew at every byte that comes."""
+    lines: list[socket.socket] = []
+    _call.lines = lines
+    watch = threading.Timer(max(0.0, deadline - time.perf_counter()), _cut, [lines])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _cut(lines: list[socket.socket]) -> None:
+    for line in lines:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+
+class _Line:
+    """The socket of a connection, for `_cut`: a duplicate, because TLS replaces it by one of its own."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._duplicate = connection.dup()
+        self.hold()
+
+    def hold(self) -> None:
+        """Let the call that is under way in this thread cut it."""
+        _call.lines.append(self._duplicate)
+
+    def close(self) -> None:
+        """Give the duplicate back."""
+        self._duplicate.close()
+
+
+class _HttpConnection(HTTPConnection):
+    line: _Line | None = None
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        self.line = _Line(made)
+        return made
+
+    def request(self, *arguments: Any, **more: Any) -> None:
+        if self.line and self.sock:
+            self.line.hold()
+        super().request(*arguments, **more)
+
+    def close(self) -> None:
+        if self.line:
+            self.line.close()
+            self.line = None
+        super().close()
+
+
+class _HttpsConnection(_HttpConnection, HTTPSConnection):
+    pass
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
 @cache
 def _pools() -> urllib3.PoolManager:
-    return urllib3.PoolManager(num_pools=200, maxsize=20, block=False)
+    pools = urllib3.PoolManager(num_pools=200, maxsize=20, block=False)
+    pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return pools
 
 
 @cache

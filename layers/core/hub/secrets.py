@@ -1,11 +1,11 @@
 """Secrets inside items: AES-256-GCM under a data key of the tenant's, which only KMS can open.
 
-A sealed secret carries its own encrypted data key. Data keys are kept in memory for an hour, so that KMS is asked
-once per tenant and process, not once per secret. The place of a secret (`webhook/wh_…/secret`) is authenticated with
-it: a ciphertext moved to another item or another tenant does not open.
+A sealed secret carries its own encrypted data key. A process seals with one data key of a tenant for an hour and keeps
+the opened ones as long as it lives, so that KMS is asked once per data key and process, not once per secret. The
+place of a secret (`webhook/wh_…/secret`) is authenticated with it: a ciphertext moved to another item or another
+tenant does not open.
 """
 
-import base64
 import os
 import time
 from dataclasses import dataclass
@@ -65,11 +65,6 @@ def unseal(sealed: bytes, tenant: str, place: str) -> str:
     )
 
 
-def as_text(sealed: bytes) -> str:
-    """A sealed secret where only text can travel, such as a queue's message."""
-    return base64.b64encode(sealed).decode()
-
-
 def _context(tenant: str, place: str) -> bytes:
     return f"{tenant}\0{place}".encode()
 
@@ -91,7 +86,7 @@ def _opened(encrypted: bytes, tenant: str) -> bytes:
             "Plaintext"
         ]
         if len(_plain_keys) >= _MAX_OPENED:
-            _plain_keys.pop(next(iter(_plain_keys)))
+            _plain_keys.pop(next(iter(_plain_keys)), None)
         _plain_keys[encrypted, tenant] = plain
     return plain
 

@@ -161,10 +161,12 @@ def get(table: str, key: Key, *, consistent: bool = False) -> Item | None:
     return _living(answer.get("Item"))
 
 
-def get_many(wanted: Mapping[str, Sequence[Key]]) -> dict[tuple[str, str, str], Item]:
+def get_many(wanted: Mapping[str, Sequence[Key]], *, consistent: bool = False) -> dict[tuple[str, str, str], Item]:
     """Read up to 100 items of both tables in one call: `{table: keys}` gives `{(table, pk, sk): item}`."""
     pending: dict[str, Any] = {
-        table: {"Keys": [to_item(key) for key in _distinct(keys)]} for table, keys in wanted.items() if keys
+        table: {"Keys": [to_item(key) for key in _distinct(keys)], "ConsistentRead": consistent}
+        for table, keys in wanted.items()
+        if keys
     }
     found: dict[tuple[str, str, str], Item] = {}
     for attempt in range(ATTEMPTS):
@@ -220,7 +222,8 @@ def put_many(table: str, items: Sequence[Mapping[str, Any]]) -> None:
 class Query:
     """Items of one partition (of an index, where `index` names one), by default the newest first.
 
-    `prefix` or `between` (both ends included) narrow the sort key; `condition` filters what was read.
+    `prefix` or `between` (both ends included) narrow the sort key; `condition` filters what was read. `consistent`
+    reads see every write that was answered, at twice the price, and not on an index.
     """
 
     table: str
@@ -231,6 +234,7 @@ class Query:
     values: Mapping[str, Any] = field(default_factory=dict)
     index: str = ""
     newest_first: bool = True
+    consistent: bool = False
 
     def covers(self, sort_key: str) -> bool:
         """Whether a sort key lies within its bounds."""
@@ -254,6 +258,8 @@ class Query:
         parameters = _expressions(self.table, values, KeyConditionExpression=keys, FilterExpression=conditions)
         if self.index:
             parameters["IndexName"] = self.index
+        if self.consistent:
+            parameters["ConsistentRead"] = True
         return parameters | {"ScanIndexForward": not self.newest_first}
 
 
