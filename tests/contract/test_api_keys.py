@@ -134,6 +134,16 @@ def test_rotate_gives_a_new_secret_and_the_old_one_ends(deployment: Deployment, 
     assert deployment.call("GET", path).json["usage_count"] == 4
 
 
+def test_a_replaced_secret_ends_with_its_key(deployment: Deployment, clock: Clock) -> None:
+    made = create(deployment, expires_at=None)
+    path = f"/v1/api-keys/{made['id']}"
+    deployment.call("POST", f"{path}/rotate", {"overlap_seconds": 86_400})
+    deployment.call("PUT", path, {"expires_at": "2026-11-20T13:10:00Z"})
+    assert deployment.call("GET", "/v1/webhooks", key=made["key"]).status == 200
+    clock.advance(600)
+    assert deployment.call("GET", "/v1/webhooks", key=made["key"]).json["code"] == 40102
+
+
 def test_rotating_again_ends_the_oldest_secret_and_keeps_its_count(deployment: Deployment) -> None:
     made = create(deployment)
     deployment.call("GET", "/v1/webhooks", key=made["key"])

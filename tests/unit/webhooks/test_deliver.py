@@ -185,6 +185,39 @@ def test_a_receiver_that_hangs_delays_no_other(webhooks: Webhooks) -> None:
     assert {row["status"] for hook in [slow, *others] for row in webhooks.logs(hook["id"])} == {"success"}
 
 
+def test_a_delivery_that_cannot_be_attempted_comes_again_alone(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, broken = (webhooks.deployment.new_webhook(url=url) for url in (URL, "https://broken.example.com/"))
+    secret = StoredWebhook.secret
+
+    def unsealed(webhook: StoredWebhook) -> str:
+        if webhook.id == broken["id"]:
+            raise ValueError("not a sealed secret")
+        return secret(webhook)
+
+    monkeypatch.setattr(StoredWebhook, "secret", unsealed)
+    answer = webhooks.deliver(webhooks.message(fine["id"]), webhooks.message(broken["id"]))
+    assert len(answer["batchItemFailures"]) == 1
+    assert [row["status"] for row in webhooks.logs(fine["id"])] == ["success"]
+    assert webhooks.logs(broken["id"]) == []
+
+
+def test_a_late_run_does_not_write_over_what_another_recorded(webhooks: Webhooks) -> None:
+    hook = webhooks.deployment.new_webhook()
+    message = webhooks.message(hook["id"])
+
+    def meanwhile(_url: str) -> None:
+        webhooks.receivers.meanwhile = lambda _: None
+        webhooks.deliver(message)
+
+    webhooks.receivers.meanwhile = meanwhile
+    webhooks.receivers.answers[URL] = [200, 500]
+    webhooks.deliver(message)
+    assert [row["status"] for row in webhooks.logs(hook["id"])] == ["success"]
+    assert memory.executions() == []
+
+
 def test_a_retry_does_not_wait_for_the_slowest_of_its_batch(
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

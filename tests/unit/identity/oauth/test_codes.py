@@ -14,6 +14,7 @@ from functions.identity.oauth.errors import InvalidGrant
 from functions.identity.oauth.models import TokenAnswer, TokenRequest
 from functions.identity.oauth_apps import store
 from hub import times
+from hub.errors import Unavailable
 from hub.store import keys, table
 from tests.contract.sign_in_server import ISSUER, App, Browser, Pkce, Server, User
 from tests.unit.identity.oauth.answers import calls, refused
@@ -282,3 +283,39 @@ def test_a_user_who_changes_their_mind_during_the_exchange_gives_nothing(
         assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
     rows = table.items(table.Query(table.activity(), keys.partition(server.tenant, credentials.GRANTS, app.id)))
     assert list(rows) == []
+
+
+def test_a_code_gives_no_scope_that_its_application_lost_meanwhile(
+    server: Server, browser: Browser, pkce: Pkce
+) -> None:
+    app = server.app()
+    code = browser.code(app.url(scope="read write", **pkce.asked), server.user())
+    server.call("PUT", f"/v1/oauth/apps/{app.id}", {"scopes": ["read"]})
+    assert refused(app.exchange(code, code_verifier=pkce.verifier), "invalid_grant")
+
+
+def test_a_code_is_not_spent_when_nothing_can_be_signed(
+    server: Server, app: App, browser: Browser, pkce: Pkce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = browser.code(app.url(**pkce.asked), server.user())
+    with monkeypatch.context() as broken:
+        broken.setattr("hub.tokens.issue", unavailable)
+        assert app.exchange(code, code_verifier=pkce.verifier).status == 503
+    assert app.exchange(code, code_verifier=pkce.verifier).status == 200
+
+
+def unavailable(_claims: object) -> str:
+    raise Unavailable
+
+
+@pytest.mark.parametrize("sent", ["&".join(f"p{n}=1" for n in range(101)), "client_id=" + "x" * 4000])
+def test_what_no_client_sends_is_refused_not_failed_on(server: Server, sent: str) -> None:
+    assert server.request("POST", "/oauth/token", form=sent).status in {400, 401}
+
+
+def test_a_native_application_is_asked_about_each_time(server: Server, browser: Browser, pkce: Pkce) -> None:
+    app = server.app(redirect_uris=["http://127.0.0.1/callback"], client_type="public")
+    user = server.user()
+    asked = {"redirect_uri": "http://127.0.0.1:4711/callback", **pkce.asked}
+    browser.code(app.url(**asked), user)
+    assert browser.get(app.url(**asked)).status == 200, "the consent page, though it was allowed before"
