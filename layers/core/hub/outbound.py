@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import urllib3
@@ -217,23 +219,53 @@ def _ending_at(deadline: float) -> Iterator[None]:
     """Cut this thread's connections when the time is over: urllib3's time-outs start anew at every byte that comes."""
     lines: list[socket.socket] = []
     _call.lines = lines
-    watch = threading.Timer(max(0.0, deadline - time.perf_counter()), _cut, [lines])
-    watch.daemon = True
-    watch.start()
+    _watch().add(deadline, lines)
     try:
         yield
     finally:
-        watch.cancel()
+        _watch().forget(lines)
 
 
-def _cut(lines: list[socket.socket]) -> None:
-    for line in lines:
-        with suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
+class _Watch:
+    """One thread for all calls: a timer of its own would cost each more than the call itself."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, list[socket.socket]]] = []
+        self._numbers = count()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def add(self, deadline: float, lines: list[socket.socket]) -> None:
+        """Cut what stands in `lines` at the deadline."""
+        with self._changed:
+            heappush(self._due, (deadline, next(self._numbers), lines))
+            if self._due[0][2] is lines:
+                self._changed.notify()
+
+    def forget(self, lines: list[socket.socket]) -> None:
+        """Leave them: the call is over, and its connection may serve another."""
+        with self._changed:
+            lines.clear()
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                wait = self._due[0][0] - time.perf_counter() if self._due else None
+                if wait is None or wait > 0:
+                    self._changed.wait(wait)
+                    continue
+                for line in heappop(self._due)[2]:
+                    with suppress(OSError):
+                        line.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _watch() -> _Watch:
+    return _Watch()
 
 
 class _Line:
-    """The socket of a connection, for `_cut`: a duplicate, because TLS replaces it by one of its own."""
+    """The socket of a connection, for `_Watch`: a duplicate, because TLS replaces it by one of its own."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._duplicate = connection.dup()
