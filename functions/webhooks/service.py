@@ -180,7 +180,10 @@ def _unmasked(before: StoredWebhook, headers: Mapping[str, str]) -> dict[str, st
     if secrets.MASK not in headers.values():
         return dict(headers)
     kept = before.sent_headers()
-    return {name: kept.get(name, value) if value == secrets.MASK else value for name, value in headers.items()}
+    unknown = [name for name, value in headers.items() if value == secrets.MASK and name not in kept]
+    if unknown:
+        raise InvalidRequest([FieldError(f"headers.{name}", "missing") for name in unknown])
+    return {name: kept[name] if value == secrets.MASK else value for name, value in headers.items()}
 
 
 @cache

@@ -92,6 +92,8 @@ def test_headers_that_carry_secrets_are_masked_and_kept(
     path = f"/v1/webhooks/{made['id']}"
     changed = deployment.call("PUT", path, {"headers": {"Authorization": "***", "X-Plain": "b"}}).json["data"]
     assert changed["headers"] == {"Authorization": "***", "X-Plain": "b"}
+    refused = deployment.call("PUT", path, {"headers": {"X-Token": "***"}})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (400, "headers.X-Token")
     sent: list[Any] = []
 
     def send(*_: Any, headers: Any, **__: Any) -> outbound.Response:
