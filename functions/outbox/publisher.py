@@ -17,6 +17,7 @@ from hub.telemetry import count, lambda_handler, logger
 
 MAX_ENTRIES = 10
 MAX_CALL_BYTES = 262_144
+MAX_ASIDE_BYTES = 200_000
 TRIES = 3
 
 _PASSING = frozenset({"ThrottlingException", "InternalFailure", "InternalException"})
@@ -140,8 +141,13 @@ def _told_by(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"eventID": record.get("eventID"), "Keys": images.get("Keys"), **told}
 
 
-def _aside(what: Any, why: object) -> str:
-    return json.dumps({"reason": str(why), "record": what}, default=str, ensure_ascii=False)
+def _aside(what: Mapping[str, Any], why: object) -> str:
+    """A message of the queue of poison events; of what is too long for one, the names that find it."""
+    text = json.dumps({"reason": str(why), "record": what}, default=str, ensure_ascii=False)
+    if len(text.encode()) <= MAX_ASIDE_BYTES:
+        return text
+    names = {name: what[name] for name in ("eventID", "Keys", "id", "type", "tenant") if name in what}
+    return json.dumps({"reason": str(why)[:1000], "record": names}, default=str, ensure_ascii=False)
 
 
 def _put_aside(poison: list[str]) -> None:

@@ -105,8 +105,9 @@ def revoke_consent(caller: Caller, user_id: str | None, consent_id: str) -> None
         raise NotFound
     consent = store.get_consent(caller.tenant, consent_id)
     if consent is None:
-        # The call before this one may have failed half way.
-        credentials.end_of_user(caller.tenant, owner, app_id)
+        if app_id:
+            # The call before this one may have failed half way.
+            credentials.end_of_user(caller.tenant, owner, app_id)
         raise NotFound
     told = audit.record("oauth_grant.revoked", caller, consent.id, {"scopes": consent.scopes})
     store.remove_consent(caller.tenant, consent, told)

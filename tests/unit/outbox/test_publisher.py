@@ -101,6 +101,7 @@ def test_what_cannot_be_published_is_put_aside_and_holds_up_nothing(broken: Any)
     assert arrived() == [1, 3]
     (aside,) = memory.received(POISON)
     assert json.loads(aside)["reason"]
+    assert len(aside.encode()) < 262_144, "what SQS takes as a message"
 
 
 def test_what_the_bus_refuses_for_good_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:

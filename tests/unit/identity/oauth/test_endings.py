@@ -79,6 +79,12 @@ def test_a_revoked_grant_ends_no_other(server: Server, app: App, member: User, g
     assert calls(server, kept["access_token"]) == 200
 
 
+def test_an_id_that_names_no_application_ends_nothing(server: Server, member: User, given: dict[str, Any]) -> None:
+    for named in (member.id, f"{member.id}."):
+        assert server.request("DELETE", f"/v1/oauth/grants/{named}", token=server.api_key).status == 404
+    assert server.request("GET", "/v1/webhooks", token=given["access_token"]).status == 200
+
+
 def test_a_member_sees_and_revokes_their_own_grants_only(
     server: Server, app: App, member: User, given: dict[str, Any]
 ) -> None:
