@@ -11,6 +11,7 @@ from functions.webhooks.models import (
     RetryRequest,
     Webhook,
     WebhookChange,
+    WebhookSecretRotation,
     WebhookTestResult,
     WebhookWithSecret,
 )
@@ -76,6 +77,12 @@ def list_webhook_logs(request: Request, webhook_id: str, query: LogParameters) -
 def retry_webhook(request: Request, webhook_id: str, body: RetryRequest) -> Retried:
     """Send failed deliveries again, all or the named ones."""
     return service.retry(request.caller.tenant, webhook_id, body.log_ids)
+
+
+@api.post("/v1/webhooks/{webhook_id}/rotate-secret")
+def rotate_webhook_secret(request: Request, webhook_id: str, body: WebhookSecretRotation) -> WebhookWithSecret:
+    """Give a webhook a new secret, shown in this answer only; the old one signs beside it for a while."""
+    return service.rotate_secret(request.caller.tenant, webhook_id, body)
 
 
 @lambda_handler

@@ -73,7 +73,7 @@ def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
     started = times.now_ms()
     headers = {
         **webhook.sent_headers(),
-        **signing.headers(body, delivery.event_id, delivery.event, started // 1000, [webhook.secret()]),
+        **signing.headers(body, delivery.event_id, delivery.event, started // 1000, webhook.signing_secrets(started)),
         "Content-Type": "application/json; charset=utf-8",
     }
     outcome: dict[str, Any]

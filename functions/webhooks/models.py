@@ -10,6 +10,7 @@ from hub.web.validation import Body, PageParameters, refused
 
 RetryPolicy = Literal["standard", "extended"]
 Status = Literal["success", "failed", "pending"]
+DisabledReason = Literal["gone", "failing"]
 
 MAX_HEADERS_BYTES = 4096
 RESERVED_HEADERS = frozenset(
@@ -110,6 +111,16 @@ class WebhookChange(Body):
     retry_policy: RetryPolicy = "standard"
 
 
+class WebhookSecretRotation(Body):
+    """Body of `POST /v1/webhooks/{webhook_id}/rotate-secret`. Without `secret` one is made.
+
+    `overlap_seconds` is how long the old secret signs beside the new one (default one day).
+    """
+
+    secret: Secret | None = None
+    overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
+
+
 LogId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -128,7 +139,11 @@ class LogParameters(PageParameters):
 
 
 class Webhook(TypedDict):
-    """A webhook as it is shown; values of headers that carry secrets are masked."""
+    """A webhook as it is shown; values of headers that carry secrets are masked.
+
+    Until `previous_secret_expires_at` the secret before this one signs too; `null` when there is none.
+    `disabled_reason` tells why Hub itself switched it off: `gone` (it answered 410) or `failing` (for five days).
+    """
 
     id: str
     url: str
@@ -139,10 +154,13 @@ class Webhook(TypedDict):
     retry_policy: str
     created_at: str
     updated_at: str
+    previous_secret_expires_at: str | None
+    disabled_reason: DisabledReason | None
+    disabled_at: str | None
 
 
 class WebhookWithSecret(Webhook):
-    """A new webhook; `secret` is never shown again."""
+    """A webhook with a new secret; `secret` is never shown again."""
 
     secret: str
 

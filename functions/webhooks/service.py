@@ -13,6 +13,7 @@ from functions.webhooks.models import (
     Retried,
     Webhook,
     WebhookChange,
+    WebhookSecretRotation,
     WebhookTestResult,
     WebhookWithSecret,
 )
@@ -82,16 +83,31 @@ def change(tenant: str, webhook_id: str, wanted: WebhookChange) -> Webhook:
     before = store.get(tenant, webhook_id)
     if "secret" in changes:
         changes["sealed_secret"] = store.seal_secret(tenant, webhook_id, changes.pop("secret"))
+        # Replaced, not rotated: whoever wants an overlap rotates.
+        changes |= {"sealed_previous_secret": None, "previous_secret_until": None}
     if "headers" in changes:
         headers = _unmasked(before, changes["headers"])
         changes["headers"], changes["sealed_headers"] = store.seal_headers(tenant, webhook_id, headers)
-    # A later time even within a millisecond: it is what the next change is checked against.
-    after = replace(before, **changes, updated_at=max(times.now_ms(), before.updated_at + 1))
-    try:
-        store.replace(after, before.updated_at)
-    except table.ConditionFailed:
-        raise Conflict from None
-    return shown(after)
+    return shown(_saved(before, changes))
+
+
+def rotate_secret(tenant: str, webhook_id: str, wanted: WebhookSecretRotation) -> WebhookWithSecret:
+    """Give a webhook a new secret, shown in this answer only; the one it had signs beside it for the overlap.
+
+    Rotating again during an overlap drops the older of the two at once. Raises `InvalidRequest` for the secret that it
+    has already, which would be such a second rotation, `Conflict` when the webhook was changed at the same time.
+    """
+    before = store.get(tenant, webhook_id)
+    if wanted.secret is not None and wanted.secret == before.secret():
+        raise InvalidRequest(FieldError("secret", "current_secret"))
+    secret = wanted.secret or signing.new_secret()
+    overlaps = wanted.overlap_seconds > 0
+    changes = {
+        "sealed_secret": store.seal_secret(tenant, webhook_id, secret),
+        "sealed_previous_secret": before.sealed_secret if overlaps else None,
+        "previous_secret_until": (times.now() + wanted.overlap_seconds) * 1000 if overlaps else None,
+    }
+    return {**shown(_saved(before, changes)), "secret": secret}
 
 
 def delete(tenant: str, webhook_id: str) -> None:
@@ -147,6 +163,7 @@ def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
 
 def shown(webhook: StoredWebhook) -> Webhook:
     """A webhook as callers see it."""
+    ends = webhook.previous_secret_ends(times.now_ms())
     return {
         "id": webhook.id,
         "url": webhook.url,
@@ -157,7 +174,18 @@ def shown(webhook: StoredWebhook) -> Webhook:
         "retry_policy": webhook.retry_policy,
         "created_at": times.iso(webhook.created_at / 1000),
         "updated_at": times.iso(webhook.updated_at / 1000),
+        "previous_secret_expires_at": times.iso(ends / 1000) if ends else None,
     }
+
+
+def _saved(before: StoredWebhook, changes: Mapping[str, Any]) -> StoredWebhook:
+    # A later time even within a millisecond: it is what the next change is checked against.
+    after = replace(before, **changes, updated_at=max(times.now_ms(), before.updated_at + 1))
+    try:
+        store.replace(after, before.updated_at)
+    except table.ConditionFailed:
+        raise Conflict from None
+    return after
 
 
 def _failed(tenant: str, webhook_id: str, log_ids: list[str] | None) -> list[StoredDelivery]:

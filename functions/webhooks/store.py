@@ -40,10 +40,27 @@ class StoredWebhook:
     updated_at: int
     sealed_secret: bytes
     sealed_headers: bytes | None
+    sealed_previous_secret: bytes | None = None
+    previous_secret_until: int | None = None
 
     def secret(self) -> str:
-        """Its signing secret."""
-        return secrets.unseal(self.sealed_secret, self.tenant, _place(self.id, "secret"))
+        """Its current signing secret."""
+        return self._opened(self.sealed_secret)
+
+    def previous_secret_ends(self, now: int) -> int | None:
+        """Until when the secret before this one signs too; `None` where it does not at `now`. Epoch milliseconds."""
+        return self.previous_secret_until if now < (self.previous_secret_until or 0) else None
+
+    def signing_secrets(self, now: int) -> list[str]:
+        """What signs at `now` (epoch milliseconds), the current secret first."""
+        signing = [self.secret()]
+        if self.sealed_previous_secret is not None and self.previous_secret_ends(now) is not None:
+            signing.append(self._opened(self.sealed_previous_secret))
+        return signing
+
+    def _opened(self, sealed: bytes) -> str:
+        # One place for both: a secret that becomes the previous one is moved, not encrypted again.
+        return secrets.unseal(sealed, self.tenant, _place(self.id, "secret"))
 
     def sent_headers(self) -> dict[str, str]:
         """Its custom headers as they are sent."""
@@ -276,6 +293,8 @@ def _item(webhook: StoredWebhook) -> Item:
         "updated_at": webhook.updated_at,
         "sealed_secret": webhook.sealed_secret,
         "sealed_headers": webhook.sealed_headers,
+        "sealed_previous_secret": webhook.sealed_previous_secret,
+        "previous_secret_until": webhook.previous_secret_until,
     }
 
 
@@ -293,6 +312,8 @@ def _webhook(tenant: str, item: Item) -> StoredWebhook:
         updated_at=item["updated_at"],
         sealed_secret=item["sealed_secret"],
         sealed_headers=item.get("sealed_headers"),
+        sealed_previous_secret=item.get("sealed_previous_secret"),
+        previous_secret_until=item.get("previous_secret_until"),
     )
 
 

@@ -16,7 +16,8 @@ _HEADERS = {
     "X-Webhook-Timestamp": "When this attempt was made, in epoch seconds.",
     "webhook-id": "As Standard Webhooks has it: the event's id.",
     "webhook-timestamp": "As Standard Webhooks has it: when this attempt was made, in epoch seconds.",
-    "webhook-signature": "As Standard Webhooks has it: `v1,` and the base64 HMAC-SHA256 of id, time-stamp and body.",
+    "webhook-signature": "As Standard Webhooks has it: `v1,` and the base64 HMAC-SHA256 of id, time-stamp and body; "
+    "while a secret is being rotated two such values, a space between them, the current secret's first.",
 }
 
 

@@ -23,6 +23,7 @@ _WEBHOOK = {
     "retry_policy": "standard",
     "created_at": "2024-01-15T10:30:00Z",
     "updated_at": "2024-01-15T10:30:00Z",
+    "previous_secret_expires_at": None,
 }
 _APP = {
     "id": "app_1234567890",

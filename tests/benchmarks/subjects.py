@@ -128,6 +128,7 @@ def _webhooks() -> list[Subject]:
         replace(_on_webhook(logs, rows=60, query={"cursor": ""}), name=f"{logs} (cursor)"),
         replace(_on_webhook(logs, rows=500), name=f"{logs} (500 rows, page 1)"),
         Subject(f"POST {one}/retry", WEBHOOKS, retry),
+        _on_webhook(f"POST {one}/rotate-secret", {}),
     ]
 
 

@@ -38,6 +38,7 @@ _REASONS = {
     "GET /v1/webhooks/{webhook_id}/logs (cursor)": "as by number",
     "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "as above",
     "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, and the queue",
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": _CHANGED,
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
     "DELETE /v1/users/{user_id}": "read, deleted with its email, then what acted for the user is looked for and ended",

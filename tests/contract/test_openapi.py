@@ -395,6 +395,7 @@ def use_webhooks(client: Client, receiver: str) -> None:
     client(f"POST {webhook}/test", webhook_id=made_id)
     client(f"PATCH {webhook}", {"description": "一"}, webhook_id=made_id)
     client(f"PUT {webhook}", {"url": "http://127.0.0.1:1/"}, webhook_id=made_id)
+    client(f"POST {webhook}/rotate-secret", {"overlap_seconds": 60}, webhook_id=made_id)
     assert client(f"POST {webhook}/test", webhook_id=made_id)["data"]["success"] is False
     client(f"GET {webhook}/logs", webhook_id=made_id)
     client(f"GET {webhook}/logs", query={"status": "failed", "cursor": ""}, webhook_id=made_id)

@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/webhooks/{webhook_id}/test": None,
     "GET /v1/webhooks/{webhook_id}/logs": None,
     "POST /v1/webhooks/{webhook_id}/retry": {},
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": {},
 }
 """Every route that takes an id, with a body that its owner could send."""
 
