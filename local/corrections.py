@@ -71,6 +71,7 @@ def apply(sink: LogSink) -> None:
     _keep_exception_names()
     _answer_failures_as_api_gateway()
     _keep_stream_records()
+    _read_again_what_a_stream_consumer_reports()
     _unpack_layers_once()
     _start_with_few_batches()
 
@@ -177,6 +178,26 @@ def _keep_stream_records() -> None:
         load(state)
 
     dynamodb.get_state, dynamodb.load_persisted_state = save_with_streams, load_with_streams
+
+
+def _read_again_what_a_stream_consumer_reports() -> None:
+    """Take `batchItemFailures` of a table stream's consumer as the failure of its batch, which is then read again.
+
+    MiniStack passes over them, so what a consumer could not do would be lost. AWS reads from the first of them on.
+    """
+    execute = lambda_svc._execute_function_warm
+
+    def execute_and_look(func: Any, event: Any, request_id: str) -> dict[str, Any]:
+        result: dict[str, Any] = execute(func, event, request_id)
+        body = result.get("body")
+        records = event.get("Records") if isinstance(event, dict) else None
+        from_stream = isinstance(records, list) and bool(records) and records[0].get("eventSource") == "aws:dynamodb"
+        if from_stream and isinstance(body, dict) and body.get("batchItemFailures"):
+            failed = {"errorType": "BatchItemFailures", "errorMessage": json.dumps(body["batchItemFailures"])}
+            return result | {"error": True, "body": failed}
+        return result
+
+    lambda_svc._execute_function_warm = execute_and_look
 
 
 def _unpack_layers_once() -> None:

@@ -4,6 +4,7 @@ The audit record of a change goes from the stream into the audit trail.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,37 +35,46 @@ class PublisherSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """An event on its way to the bus: the change that carries it (its place in the batch), the item changed."""
+
+    change: int
+    item: str
     event: Mapping[str, Any]
     area: str
     detail: str
 
 
 @lambda_handler
-def handler(event: dict[str, Any], _context: Any) -> None:
-    """Take a batch of the stream (new and old images).
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Take a batch of the stream (new and old images); answers with the first change to be delivered again, if any.
 
     A record that cannot be read or published is put aside in the queue of poison events and does not hold up those
-    behind it; when the bus itself does not answer, the batch fails and the stream delivers it again.
+    behind it. What the bus postpones again and again fails the batch from its change on; when the bus or the queue
+    itself does not answer, the whole batch fails.
     """
-    poison: list[str] = []
+    records = event["Records"]
+    poison: list[tuple[int, str]] = []
     entries: list[_Entry] = []
     rows: dict[str, Item] = {}
-    for record in event["Records"]:
+    for position, record in enumerate(records):
         try:
             images = record["dynamodb"]
-            told = [_entry(one) for one in _new_events(images)]
+            told = [_entry(position, images, one) for one in _new_events(images)]
             rows |= {one["id"]: audit.row(one) for one in _new_audit(images)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            poison.append(_aside(_told_by(record), error))
+            poison.append((position, _aside(_told_by(record), error)))
         else:
             entries += told
     # First, because a row written again is the same row, and an event sent again is a second one.
     table.put_many(table.activity(), list(rows.values()))
-    for batch in _batches(entries):
-        poison += _publish(batch)
-    _put_aside(poison)
-    count("EventsPublished", len(entries))
+    postponed, refused = _publish(entries)
+    first_again = postponed[0].change if postponed else len(records)
+    # What stands behind comes again, and would be put aside a second time.
+    _put_aside([text for position, text in [*poison, *refused] if position < first_again])
+    count("EventsPublished", len(entries) - len(postponed) - len(refused))
+    count("EventsPostponed", len(postponed))
     count("AuditRecords", len(rows))
+    return queues.failures([one["dynamodb"]["SequenceNumber"] for one in records[first_again : first_again + 1]])
 
 
 def _new_events(images: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -85,43 +95,49 @@ def _new_audit(images: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [] if new is None or new == old else [from_attribute(new)]
 
 
-def _entry(event: Mapping[str, Any]) -> _Entry:
+def _entry(change: int, images: Mapping[str, Any], event: Mapping[str, Any]) -> _Entry:
     detail = {name: event[name] for name in ("id", "type", "timestamp", "tenant", "requestId", "data")}
     text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MAX_CALL_BYTES - 1024:
         raise ValueError("the event is too large for the bus")
-    return _Entry(event, events.AREAS[event["type"]], text)
+    return _Entry(change, str(images["Keys"]), event, events.AREAS[event["type"]], text)
 
 
-def _batches(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
-    batch: list[_Entry] = []
-    size = 0
-    for entry in entries:
-        length = len(entry.detail.encode()) + 256
-        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_CALL_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += length
-    if batch:
-        yield batch
+def _publish(entries: Sequence[_Entry]) -> tuple[list[_Entry], list[tuple[int, str]]]:
+    """Put entries on the bus; answers with those that it keeps postponing, and with what it refuses for good.
 
-
-def _publish(batch: list[_Entry]) -> list[str]:
-    """Put a batch on the bus; answers with what it refuses for good. Raises `Unavailable` for what it postpones."""
-    refused: list[str] = []
-    for _ in range(TRIES):
+    An entry that is postponed keeps its place: none of the same item passes it.
+    """
+    waiting = list(entries)
+    refused: list[tuple[int, str]] = []
+    tries: Counter[str] = Counter()
+    while waiting and max(tries.values(), default=0) < TRIES:
+        batch = _next(waiting)
         answer = aws.events().put_events(Entries=[_bus_entry(entry) for entry in batch])
-        results = list(zip(batch, answer["Entries"], strict=True))
-        batch = [entry for entry, result in results if result.get("ErrorCode") in _PASSING]
-        refused += [
-            _aside(entry.event, result.get("ErrorCode"))
-            for entry, result in results
-            if result.get("ErrorCode", "") not in {"", *_PASSING}
-        ]
-        if not batch:
-            return refused
-    raise Unavailable
+        for entry, result in zip(batch, answer["Entries"], strict=True):
+            code = result.get("ErrorCode")
+            if code in _PASSING:
+                tries[entry.item] += 1
+                continue
+            waiting.remove(entry)
+            del tries[entry.item]
+            if code:
+                refused.append((entry.change, _aside(entry.event, code)))
+    return waiting, refused
+
+
+def _next(waiting: Sequence[_Entry]) -> list[_Entry]:
+    """What one call takes: the foremost entries, one of each item, as the bus may take a second without a first."""
+    foremost: dict[str, _Entry] = {}
+    size = 0
+    for entry in waiting:
+        if entry.item in foremost:
+            continue
+        size += len(entry.detail.encode()) + 256
+        if foremost and (len(foremost) == MAX_ENTRIES or size > MAX_CALL_BYTES):
+            break
+        foremost[entry.item] = entry
+    return list(foremost.values())
 
 
 def _bus_entry(entry: _Entry) -> Any:
@@ -155,7 +171,7 @@ def _put_aside(poison: list[str]) -> None:
         return
     logger().error("events put aside", extra={"poison_events": len(poison)})
     count("PoisonEvents", len(poison))
-    if queues.send(_settings().poison_events_queue_url, poison):
+    if queues.send(_settings().poison_events_queue_url, [queues.Message(text) for text in poison]):
         raise Unavailable
 
 

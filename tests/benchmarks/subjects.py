@@ -127,9 +127,31 @@ def _webhooks() -> list[Subject]:
         _on_webhook(logs, rows=50),
         replace(_on_webhook(logs, rows=60, query={"cursor": ""}), name=f"{logs} (cursor)"),
         replace(_on_webhook(logs, rows=500), name=f"{logs} (500 rows, page 1)"),
+        Subject(f"GET {one}/stats", WEBHOOKS, _statistics(24)),
+        Subject(f"GET {one}/stats (30 days)", WEBHOOKS, _statistics(720)),
         Subject(f"POST {one}/retry", WEBHOOKS, retry),
         _on_webhook(f"POST {one}/rotate-secret", {}),
     ]
+
+
+def _statistics(hours: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    """Every hour with answers of ten lengths."""
+
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        from functions.webhooks import statistics
+
+        webhook, now = _webhook(tenant, receiver), times.now_ms()
+        starts = [now - ago * 3_600_000 for ago in range(hours)]
+        took = [2**power for power in range(10)]
+        statistics.add(
+            tenant.name,
+            webhook,
+            [({"at": at, "code": 200, "ms": ms, "error": None}, "success") for at in starts for ms in took],
+        )
+        route = "GET /v1/webhooks/{webhook_id}/stats"
+        return lambda: tenant.event(route, webhook_id=webhook, query={"hours": str(hours)})
+
+    return events_of
 
 
 def _listed(tenant: Tenant, receiver: str) -> Callable[[], Any]:
@@ -250,4 +272,6 @@ def _change(tenant: Tenant) -> dict[str, Any]:
         "credentials": ["0" * 64],
         "events": [event_of(tenant)],
     }
-    return {"eventID": ids.new("e"), "eventName": "INSERT", "dynamodb": {"NewImage": to_item(item)}}
+    image = to_item(item)
+    keys = {name: image[name] for name in ("pk", "sk")}
+    return {"eventID": ids.new("e"), "eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": image}}

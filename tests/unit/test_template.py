@@ -186,6 +186,7 @@ def test_every_stream_consumer_has_dead_letters_a_bound_and_an_alarm() -> None:
         assert stream["MaximumRetryAttempts"] == -1, "until the record is too old"
         assert stream["MaximumRecordAgeInSeconds"] <= 86_400
         assert stream["BisectBatchOnFunctionError"] is True
+        assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_every_queue_consumer_reports_single_failures_and_is_bounded() -> None:

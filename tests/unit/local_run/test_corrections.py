@@ -130,6 +130,22 @@ answer = [before, [read("t", 3), read("t", 0), end]]
     assert after == [[{"n": 3}, {"n": 4}], [{"n": 3}, {"n": 4}], 1]
 
 
+def test_what_a_stream_consumer_reports_fails_its_batch() -> None:
+    reported, nothing, queue = python(
+        """
+failures = [{"itemIdentifier": "1"}]
+events = [
+    {"Records": [{"eventSource": "aws:dynamodb"}], "batchItemFailures": failures},
+    {"Records": [{"eventSource": "aws:dynamodb"}], "batchItemFailures": []},
+    {"Records": [{"eventSource": "aws:sqs"}], "batchItemFailures": failures},
+]
+answer = [bool(lambda_svc._execute_function_warm(function, event, "r").get("error")) for event in events]
+lambda_runtime.reset()
+"""
+    )
+    assert (reported, nothing, queue) == (True, False, False)
+
+
 def test_polling_stops_before_the_state_is_written() -> None:
     mappings, busy = python(
         """

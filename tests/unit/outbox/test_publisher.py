@@ -1,7 +1,12 @@
 import json
+from collections.abc import Callable
+from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from functions.outbox import publisher
 from hub import aws as clients
@@ -22,13 +27,22 @@ def made(**data: Any) -> dict[str, Any]:
     return events.event("api_key.created", CALLER, data)
 
 
-def record(new: list[Any] | None, old: list[Any] | None = None) -> dict[str, Any]:
+_numbers = count(1)
+
+
+def record(new: list[Any] | None, old: list[Any] | None = None, item: str | None = None) -> dict[str, Any]:
+    """A change, of an item of its own where none is named."""
+    number = str(next(_numbers))
     images = {"NewImage": new, "OldImage": old}
-    return {"dynamodb": {name: to_item({"pk": "a", "events": one}) for name, one in images.items() if one is not None}}
+    told = {name: to_item({"pk": "a", "events": one}) for name, one in images.items() if one is not None}
+    return {"dynamodb": {"Keys": to_item({"pk": item or number}), "SequenceNumber": number, **told}}
 
 
-def publish(*records: Any) -> None:
-    publisher.handler({"Records": list(records)}, None)
+def publish(*records: Any) -> list[int]:
+    """Answers with the places of the changes that are to be delivered again."""
+    answer = publisher.handler({"Records": list(records)}, None)
+    numbers = [one.get("dynamodb", {}).get("SequenceNumber") for one in records]
+    return [numbers.index(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
 
 
 def arrived() -> list[Any]:
@@ -40,12 +54,14 @@ class Bus:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: list[str]) -> None:
         self.calls: list[list[Any]] = []
+        self.taken: list[Any] = []
         self._outcomes = list(outcomes)
         monkeypatch.setattr(clients.events(), "put_events", self)
 
     def __call__(self, *, Entries: list[Any]) -> Any:  # noqa: N803 - as botocore names it
         self.calls.append([json.loads(entry["Detail"])["data"]["n"] for entry in Entries])
         codes = self._outcomes.pop(0) if self._outcomes else [""] * len(Entries)
+        self.taken += [n for n, code in zip(self.calls[-1], codes, strict=True) if not code]
         return {"Entries": [{"ErrorCode": code} if code else {"EventId": "1"} for code in codes]}
 
 
@@ -71,9 +87,14 @@ def test_an_event_that_the_old_image_carries_was_told() -> None:
 
 def test_events_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = Bus(monkeypatch)
-    publish(*(record([made(n=number), made(n=number + 0.5)]) for number in range(8)))
-    assert [len(call) for call in bus.calls] == [10, 6]
-    assert [n for call in bus.calls for n in call] == [number / 2 for number in range(16)]
+    publish(*(record([made(n=number)]) for number in range(16)))
+    assert bus.calls == [list(range(10)), list(range(10, 16))]
+
+
+def test_a_call_has_one_event_of_an_item_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = Bus(monkeypatch)
+    publish(record([made(n=1), made(n=2)], item="a"), record([made(n=3)], item="b"), record([made(n=4)], item="a"))
+    assert bus.calls == [[1, 3], [2], [4]]
 
 
 def test_a_call_has_256_kilobytes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +143,77 @@ def test_what_the_bus_postpones_is_tried_again(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_bus_that_takes_nothing_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = Bus(monkeypatch, *[["ThrottlingException"]] * 10)
-    with pytest.raises(Unavailable):
-        publish(record([made(n=1)]))
+    assert publish(record([made(n=1)])) == [0]
     assert len(bus.calls) == publisher.TRIES
+
+
+def test_what_is_postponed_fails_the_batch_from_its_change_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    postponed = "ThrottlingException"
+    Bus(monkeypatch, ["MalformedDetail", "", postponed, "MalformedDetail"], [postponed], [postponed])
+    assert publish(*(record([made(n=number)]) for number in range(4))) == [2]
+    (aside,) = (json.loads(body) for body in memory.received(POISON))
+    assert aside["record"]["data"] == {"n": 0}, "what stands behind comes again, and is put aside then"
+
+
+def test_no_event_passes_a_postponed_one_of_its_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    postponed = "InternalFailure"
+    bus = Bus(monkeypatch, [postponed, ""], [postponed, ""])
+    told = [record([made(n=1), made(n=2)], item="a"), record([made(n=3)], item="b")]
+    assert publish(*told, record([made(n=4)], item="a"), record([made(n=5)], item="b")) == []
+    assert bus.calls == [[1, 3], [1, 5], [1], [2], [4]]
+
+
+ITEMS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 3)), max_size=12)
+OUTCOMES = st.lists(st.sampled_from(["", "ThrottlingException", "InternalFailure", "MalformedDetail"]), max_size=60)
+
+
+class RandomBus:
+    """Answers with one outcome after the other, then takes everything."""
+
+    def __init__(self, outcomes: list[str]) -> None:
+        self.taken: list[Any] = []
+        self._outcomes = iter(outcomes)
+
+    def __call__(self, *, Entries: list[Any]) -> Any:  # noqa: N803 - as botocore names it
+        codes = [next(self._outcomes, "") for _ in Entries]
+        self.taken += [
+            tuple(json.loads(one["Detail"])["data"]["n"]) for one, code in zip(Entries, codes, strict=True) if not code
+        ]
+        return {"Entries": [{"ErrorCode": code} if code else {"EventId": "1"} for code in codes]}
+
+
+def read_to_the_end(records: list[Any], handle: Callable[[Any], Any]) -> None:
+    """As Lambda reads a stream: again from the first change that the function names, until it names none."""
+    while records:
+        failures = handle({"Records": records})["batchItemFailures"]
+        if not failures:
+            return
+        numbers = [one["dynamodb"]["SequenceNumber"] for one in records]
+        records = records[numbers.index(failures[0]["itemIdentifier"]) :]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(changes=ITEMS, outcomes=OUTCOMES)
+def test_whatever_the_bus_postpones_items_keep_their_order_and_nothing_is_lost(
+    changes: list[tuple[str, int]], outcomes: list[str]
+) -> None:
+    numbers = count()
+    told = [(item, [(item, next(numbers)) for _ in range(events)]) for item, events in changes]
+    bus, aside = RandomBus(outcomes), list[str]()
+    with (
+        patch.object(clients.events(), "put_events", bus),
+        patch.object(publisher.queues, "send", lambda _, sent: aside.extend(one.body for one in sent)),
+    ):
+        records = [record([made(n=one) for one in carried], item=item) for item, carried in told]
+        read_to_the_end(records, lambda event: publisher.handler(event, None))
+
+    refused = [tuple(json.loads(body)["record"]["data"]["n"]) for body in aside]
+    everything = [one for _, carried in told for one in carried]
+    assert set(bus.taken) | set(refused) == set(everything)
+    assert len(set(refused)) == len(refused), "put aside once"
+    for item in "abcd":
+        firsts = dict.fromkeys(n for name, n in bus.taken if name == item)
+        assert list(firsts) == sorted(firsts), "a first arrival never passes an earlier event of its item"
 
 
 def test_a_queue_that_takes_no_poison_fails_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
