@@ -122,6 +122,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_small": ("不能小于 {ge}", "must be at least {ge}"),
     "too_large": ("不能大于 {le}", "must be at most {le}"),
     "not_one_of": ("必须是以下之一: {expected}", "must be one of: {expected}"),
+    "not_recent": ("必须在最近 {days} 天内", "must be within the last {days} days"),
+    "not_after": ("必须晚于 {other}", "must be after {other}"),
+    "period_too_long": ("时间范围不能超过 {hours} 小时", "must not make the period longer than {hours} hours"),
     "in_the_past": ("必须晚于当前时间", "must be in the future"),
     "duplicate": ("不能重复", "must not repeat"),
     "unknown_event": ("未知事件: {name}", "has an unknown event: {name}"),
@@ -142,6 +145,33 @@ TEXTS: dict[str, tuple[str, str]] = {
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
     "taken": ("已存在", "is taken already"),
     "too_many_bytes": ("不能超过 {limit} 字节", "must have at most {limit} bytes"),
+    "too_deep": ("嵌套不能超过 {limit} 层", "must not be nested deeper than {limit} levels"),
+    "too_many_values": ("最多包含 {limit} 个值", "must have at most {limit} values"),
+    "too_many_wildcards": ("最多包含 {limit} 个 *", "must have at most {limit} asterisks"),
+    "must_be_list_or_object": ("必须是数组或对象", "must be a list or an object"),
+    "must_be_value": (
+        "必须是字符串、数字、布尔值、null 或操作符",
+        "must be a string, a number, true, false, null or an operator",
+    ),
+    "must_be_strings": ("必须是非空字符串或其数组", "must be a string or a list of strings, none of them empty"),
+    "must_be_strings_or_numbers": (
+        "必须是字符串、数字,或由同一种值组成的数组",
+        "must be a string, a number, or a list of one of these kinds",
+    ),
+    "one_operator": ("必须恰好有一个操作符", "must have exactly one operator"),
+    "bad_alternatives": ("必须是至少包含两个对象的数组", "must be a list of at least two objects"),
+    "reserved_in_alternatives": (
+        "操作符名称不能用作 $or 中的字段名",
+        "is an operator: no field inside $or has its name",
+    ),
+    "bad_wildcard": (
+        "不能有连续的 *,反斜杠只能用于转义 * 和反斜杠",
+        "must have no two asterisks in a row, and a backslash only before * or a backslash",
+    ),
+    "bad_range": ('必须形如 ["=", 5] 或 [">", 0, "<=", 5]', 'must be like ["=", 5] or [">", 0, "<=", 5]'),
+    "empty_range": ("下限必须小于上限", "must have a lower bound below the upper one"),
+    "out_of_bounds": ("必须在 {bottom} 到 {top} 之间", "must be between {bottom} and {top}"),
+    "bad_cidr": ("必须是 CIDR 地址段,例如 10.0.0.0/24", "must be a CIDR block such as 10.0.0.0/24"),
 }
 
 LABELS: dict[str, str] = {

@@ -108,7 +108,7 @@ def _field_error(details: ErrorDetails) -> FieldError:
     # A union's own name and a dictionary's key marker stand in pydantic's location; people know neither.
     place = ".".join(str(part) for part in details["loc"] if part != "[key]")[:MAX_PLACE] or "body"
     if kind == "hub":
-        return FieldError(context["values"].get("field", place), context["reason"], context["values"])
+        return FieldError(context["values"].get("field", place)[:MAX_PLACE], context["reason"], context["values"])
     if kind in _WRONG_TYPES:
         return FieldError(place, _WRONG_TYPES[kind], wrong_type=True)
     return FieldError(place, _REASONS.get(kind, "malformed"), dict(context))
