@@ -9,9 +9,11 @@ from functions.webhooks.models import (
     NewWebhook,
     Retried,
     RetryRequest,
+    StatisticsParameters,
     Webhook,
     WebhookChange,
     WebhookSecretRotation,
+    WebhookStatistics,
     WebhookTestResult,
     WebhookWithSecret,
 )
@@ -71,6 +73,12 @@ def test_webhook(request: Request, webhook_id: str) -> WebhookTestResult:
 def list_webhook_logs(request: Request, webhook_id: str, query: LogParameters) -> Page[Delivery]:
     """List deliveries with their attempts, the newest first."""
     return service.logs(request.caller.tenant, webhook_id, query)
+
+
+@api.get("/v1/webhooks/{webhook_id}/stats")
+def get_webhook_statistics(request: Request, webhook_id: str, query: StatisticsParameters) -> WebhookStatistics:
+    """Tell how deliveries went, in all and by hour: success rate and response times."""
+    return service.stats(request.caller.tenant, webhook_id, query)
 
 
 @api.post("/v1/webhooks/{webhook_id}/retry", status=202)

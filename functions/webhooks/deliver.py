@@ -1,103 +1,175 @@
-"""From the queue to the receivers: the first attempt of every delivery, a batch at a time."""
+"""From the queues to the receivers: the first attempt of every delivery, a batch at a time."""
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from functions.webhooks import delivery, store
-from functions.webhooks.store import StoredDelivery, StoredWebhook
-from hub import queues
+from functions.webhooks import delivery, dispatch, endpoints, health, log, statistics
+from functions.webhooks.dispatch import Due
+from functions.webhooks.log import Place, Standing, StoredDelivery
+from functions.webhooks.models import Status
+from functions.webhooks.store import StoredWebhook
+from hub import queues, times
 from hub.telemetry import count, lambda_handler, logger
 
 CONCURRENCY = 10
 """As many as a batch has messages: one receiver that takes its ten seconds delays no other of the batch."""
 
 
-Place = tuple[str, str, str]
-"""Tenant, webhook, delivery."""
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    webhook: StoredWebhook
+    endpoint: endpoints.Endpoint
+    row: StoredDelivery
 
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take a batch from SQS (`delivery.message` or `delivery.retry_message`)."""
-    messages, broken = queues.read(event, "tenant", "webhook_id", "id")
-    places = [_place(message) for message in messages.values()]
+    """Take a batch from either lane (`dispatch.first` or `dispatch.again`, with `due` and `slow`)."""
+    messages, broken = queues.read(event, "tenant", "webhook_id", "id", "due")
+    places = {message_id: _place(message) for message_id, message in messages.items()}
     # A message of a later generation follows a write of a moment ago.
     consistent = any(message.get("generation") for message in messages.values())
-    stored = store.together(list(dict.fromkeys(places)), consistent=consistent) if places else {}
-    due: dict[Place, tuple[StoredWebhook, StoredDelivery]] = {}
-    for message, place in zip(messages.values(), places, strict=True):
-        webhook, row = stored[place]
-        if webhook is None or not webhook.active:
-            _drop(message, row)
-        elif ready := _ready(message, webhook, row):
-            due[place] = (webhook, ready)
+    standings = log.together(list(dict.fromkeys(places.values())), consistent=consistent) if places else {}
+    waiting = _waiting(messages, standings)
+    due: dict[Place, _Ready] = {}
+    for message_id, message in messages.items():
+        standing = standings[places[message_id]]
+        if standing.webhook is None or not standing.webhook.active:
+            _drop(message, standing)
+        elif message_id not in waiting and (row := _row_to_attempt(message, standing)):
+            due[row.place] = _Ready(standing.webhook, standing.endpoint, row)
+    untaken = {due.message["id"] for due in dispatch.queue(list(waiting.values()))}
     unsent = _attempt_all(due)
-    again = [message_id for message_id, place in zip(messages, places, strict=True) if place in unsent]
+    again = [
+        message_id
+        for message_id, place in places.items()
+        if place in unsent or (message_id in waiting and place[2] in untaken)
+    ]
     return queues.failures([*broken, *again])
-
-
-def _drop(message: dict[str, Any], row: StoredDelivery | None) -> None:
-    """Leave a delivery whose webhook is gone or switched off; one that a dead run left pending ends here."""
-    if row is not None and row.status == "pending" and row.generation == message.get("generation", 0):
-        store.record(row, None, "failed")
-    count("WebhookDeliveriesDropped")
 
 
 def _place(message: dict[str, Any]) -> Place:
     return message["tenant"], message["webhook_id"], message["id"]
 
 
-def _ready(message: dict[str, Any], webhook: StoredWebhook, row: StoredDelivery | None) -> StoredDelivery | None:
+def _waiting(messages: dict[str, dict[str, Any]], standings: dict[Place, Standing]) -> dict[str, Due]:
+    """What is not to be attempted here and now: before its slot, after it without getting another, or in the wrong lane."""
+    now = times.now_ms()
+    waiting: dict[str, Due] = {}
+    for message_id, message in messages.items():
+        standing = standings[_place(message)]
+        if standing.webhook is None or not standing.webhook.active:
+            continue
+        one = Due(message, message["due"], standing.endpoint.slow)
+        if dispatch.is_stale(one.due, now) or standing.endpoint.paused_until > now:
+            [one] = dispatch.with_slots([message])
+        if dispatch.is_early(one.due, now) or (one.slow and not message.get("slow")):
+            waiting[message_id] = one
+    return waiting
+
+
+def _drop(message: dict[str, Any], standing: Standing) -> None:
+    """Note what a webhook that is switched off misses; of one that is gone there is nothing to note."""
+    row = standing.row
+    if row is None and standing.webhook is not None and "body" in message:
+        log.begin(delivery.unsent(delivery.from_message(message), delivery.INACTIVE))
+    elif row is not None and row.status == "pending" and row.generation == message.get("generation", 0):
+        log.record(row, None, "failed")
+    count("WebhookDeliveriesDropped")
+
+
+def _row_to_attempt(message: dict[str, Any], standing: Standing) -> StoredDelivery | None:
     """The delivery that a message asks to attempt now; `None` when another run has seen to it.
 
     A pending row of the message's own generation means that a run died before it started the state machine, or that
     the message came twice: starting it (again) is right in both cases.
     """
     generation = message.get("generation", 0)
+    row = standing.row
     if row is None:
         return delivery.from_message(message) if generation == 0 else None
     if row.status == "pending" and row.generation == generation:
-        delivery.keep_trying(webhook, row)
+        delivery.keep_trying(row)
         return None
-    if row.status == "failed" and row.generation == generation - 1 and store.claim(row):
+    if row.status != "pending" and row.generation == generation - 1 and log.claim(row, times.now_ms()):
         return replace(row, status="pending", generation=generation, tries=0)
     return None
 
 
-def _attempt_all(due: dict[Place, tuple[StoredWebhook, StoredDelivery]]) -> set[Place]:
+def _attempt_all(due: dict[Place, _Ready]) -> set[Place]:
     """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch.
 
     Answers with those that could not even be attempted, for a reason of ours: their messages come again.
     """
-    attempts = {_pool().submit(delivery.attempt, *pair): place for place, pair in due.items()}
+    attempts = {_pool().submit(delivery.attempt, ready.webhook, ready.row): place for place, ready in due.items()}
     settled: list[StoredDelivery] = []
     unsent: set[Place] = set()
-    succeeded = 0
-    for done in as_completed(attempts):
-        webhook, row = due[attempts[done]]
+    learned: dict[tuple[str, str], list[tuple[dict[str, Any], Status]]] = {}
+    for done in _as_they_end(attempts, due):
+        ready = due[attempts[done]]
         try:
             outcome = done.result()
         except Exception:  # noqa: BLE001 - whatever is wrong with one delivery must not take its batch along
-            logger().exception("a delivery could not be attempted", extra={"log_id": row.id, "webhook_id": webhook.id})
+            place = {"log_id": ready.row.id, "webhook_id": ready.webhook.id}
+            logger().exception("a delivery could not be attempted", extra=place)
             unsent.add(attempts[done])
             continue
-        status = delivery.status_after(outcome, row.tries + 1, webhook.retry_policy)
-        after = delivery.with_attempt(row, outcome, status)
-        if row.generation:
-            store.record(row, outcome, status)
-        elif status == "pending" and not store.begin(after):
-            continue
-        elif status != "pending":
+        after = _settle(ready, outcome)
+        if after.generation == 0 and after.status != "pending":
             settled.append(after)
-        if status == "pending":
-            delivery.keep_trying(webhook, after)
-        succeeded += status == "success"
-    store.put_deliveries(settled)
-    count("WebhookDeliveriesSucceeded", succeeded)
-    count("WebhookAttemptsFailed", len(due) - succeeded)
+        learned.setdefault(ready.row.place[:2], []).append((outcome, after.status))
+    log.put(settled)
+    _learn(due, learned)
     return unsent
+
+
+def _settle(ready: _Ready, outcome: dict[str, Any]) -> StoredDelivery:
+    """Note an attempt's end, at once where it is to be tried again; a first success is written with its batch's."""
+    webhook, row = ready.webhook, ready.row
+    tries = row.tries + 1
+    status = delivery.status_after(outcome, tries, webhook.retry_policy)
+    wait = delivery.wait_after(outcome, tries, webhook.retry_policy) if status == "pending" else 0
+    after = delivery.with_attempt(row, outcome, status, times.now_ms() + wait * 1000)
+    if row.generation:
+        log.record(row, outcome, status, after.due_at)
+    elif status == "pending" and not log.begin(after):
+        return after
+    if status == "pending":
+        delivery.keep_trying(after)
+    return after
+
+
+def _as_they_end(
+    attempts: dict[Future[dict[str, Any]], Place], due: dict[Place, _Ready]
+) -> Iterator[Future[dict[str, Any]]]:
+    """The attempts as they end; endpoints that let the batch wait are known as slow while they still do."""
+    running = set(attempts)
+    try:
+        for done in as_completed(attempts, timeout=health.SLOW_MS / 1000):
+            running.discard(done)
+            yield done
+    except TimeoutError:
+        slow = {due[attempts[one]].row.place[:2]: due[attempts[one]] for one in running if not one.done()}
+        for (tenant, webhook_id), ready in slow.items():
+            if not ready.endpoint.slow:
+                endpoints.change(tenant, webhook_id, slow=True)
+        yield from as_completed(running)
+
+
+def _learn(due: dict[Place, _Ready], learned: dict[tuple[str, str], list[tuple[dict[str, Any], Status]]]) -> None:
+    known = {place[:2]: ready for place, ready in due.items()}
+    succeeded = failed = 0
+    for endpoint, ended in learned.items():
+        ready = known[endpoint]
+        statistics.add(ready.webhook.tenant, ready.webhook.id, ended)
+        health.learn(ready.webhook, ready.endpoint, [outcome for outcome, _ in ended])
+        succeeded += sum(delivery.is_success(outcome) for outcome, _ in ended)
+        failed += sum(not delivery.is_success(outcome) for outcome, _ in ended)
+    count("WebhookDeliveriesSucceeded", succeeded)
+    count("WebhookAttemptsFailed", failed)
 
 
 @cache

@@ -1,16 +1,20 @@
-"""One delivery: what a message of the queue says, one attempt at it, and what follows from its outcome."""
+"""One delivery: what it sends, one attempt at it, and what follows from its outcome."""
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from functions.webhooks import payload, signing
+from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import Delivery, Status
-from functions.webhooks.store import StoredDelivery, StoredWebhook
+from functions.webhooks.store import StoredWebhook
 from hub import aws, ids, outbound, settings, times
 from hub.telemetry import logger
 
@@ -18,7 +22,20 @@ SCHEDULES: dict[str, tuple[int, ...]] = {
     "standard": (1, 5, 30),
     "extended": (5, 300, 1800, 7200, 18_000, 36_000, 36_000),
 }
-"""Seconds before each retry, by policy."""
+"""Seconds before each retry, by policy; up to a fifth more, so that what failed together does not return together."""
+
+JITTER = 0.2
+MAX_RETRY_AFTER = 3600
+"""Seconds: an endpoint can ask for this much patience and no more (RFC 9110 section 10.2.3)."""
+
+GONE = 410
+_ASKING_FOR_PATIENCE = {429, 503}
+
+MAX_PAYLOAD_BYTES = 102_400
+"""Of a delivery's body. As a string inside a message it can be twice as long, and a message takes 256 KB."""
+
+TOO_LARGE = "payload_too_large"
+INACTIVE = "webhook_inactive"
 
 MAX_ANSWER_BYTES = 1024
 
@@ -41,27 +58,29 @@ def new(tenant: str, webhook_id: str, event: Mapping[str, Any]) -> StoredDeliver
         body=payload.serialize(event),
         status="pending",
         created_at=times.now_ms(),
+        due_at=0,
         generation=0,
         tries=0,
         attempts=[],
     )
 
 
-def message(delivery: StoredDelivery) -> str:
-    """A first attempt, as it stands in the queue."""
+def from_message(message: Mapping[str, Any]) -> StoredDelivery:
+    """Read what `dispatch.first` wrote."""
     wanted = ("tenant", "webhook_id", "id", "event_id", "event", "body", "created_at")
-    return json.dumps({name: getattr(delivery, name) for name in wanted}, ensure_ascii=False)
+    told = {name: message[name] for name in wanted}
+    return StoredDelivery(**told, status="pending", due_at=0, generation=0, tries=0, attempts=[])
 
 
-def retry_message(delivery: StoredDelivery) -> str:
-    """Another generation of a failed delivery, as it stands in the queue."""
-    place = {"tenant": delivery.tenant, "webhook_id": delivery.webhook_id, "id": delivery.id}
-    return json.dumps(place | {"generation": delivery.generation + 1})
+def unsent(delivery: StoredDelivery, reason: str) -> StoredDelivery:
+    """A delivery that ends without an attempt, for a reason its row tells."""
+    outcome = {"at": times.now_ms(), "code": None, "ms": 0, "error": reason}
+    return with_attempt(delivery, outcome, "failed")
 
 
-def from_message(body: Mapping[str, Any]) -> StoredDelivery:
-    """Read what `message` wrote."""
-    return StoredDelivery(**body, status="pending", generation=0, tries=0, attempts=[])
+def is_too_large(delivery: StoredDelivery) -> bool:
+    """Whether its body is longer than receivers are asked to take."""
+    return len(delivery.body.encode()) > MAX_PAYLOAD_BYTES
 
 
 def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
@@ -69,6 +88,8 @@ def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
 
     Answers with the attempt as the row keeps it: `at` (epoch ms), `code`, `ms`, `error`.
     """
+    if is_too_large(delivery):
+        return {"at": times.now_ms(), "code": None, "ms": 0, "error": TOO_LARGE}
     body = delivery.body.encode()
     started = times.now_ms()
     headers = {
@@ -83,6 +104,8 @@ def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
         outcome = {"at": started, "code": None, "ms": times.now_ms() - started, "error": error.reason}
     else:
         outcome = {"at": started, "code": answer.status, "ms": answer.milliseconds, "error": None}
+        if answer.status in _ASKING_FOR_PATIENCE:
+            outcome["retry_after"] = _seconds(answer.headers.get("Retry-After"))
     if not is_success(outcome):
         place = {"tenant": delivery.tenant, "webhook_id": delivery.webhook_id, "log_id": delivery.id}
         logger().warning("a delivery was not taken", extra=place | {"outcome": outcome})
@@ -98,17 +121,20 @@ def status_after(outcome: Mapping[str, Any], tries: int, retry_policy: str) -> S
     """What a delivery is after its attempt number `tries` (of this generation)."""
     if is_success(outcome):
         return "success"
-    return "failed" if tries > len(SCHEDULES[retry_policy]) else "pending"
+    is_last = tries > len(SCHEDULES[retry_policy]) or outcome["code"] == GONE or outcome["error"] == TOO_LARGE
+    return "failed" if is_last else "pending"
 
 
-def wait_after(tries: int, retry_policy: str) -> int:
-    """Seconds until the attempt that follows attempt number `tries`."""
-    return SCHEDULES[retry_policy][max(0, tries - 1)]
+def wait_after(outcome: Mapping[str, Any], tries: int, retry_policy: str) -> int:
+    """Seconds until the attempt that follows attempt number `tries`: the policy's, or more where it was asked for."""
+    wait = max(SCHEDULES[retry_policy][tries - 1], outcome.get("retry_after") or 0)
+    return wait + round(wait * random.uniform(0, JITTER))  # noqa: S311 - jitter, no secret
 
 
-def with_attempt(delivery: StoredDelivery, outcome: dict[str, Any], status: Status) -> StoredDelivery:
+def with_attempt(delivery: StoredDelivery, outcome: dict[str, Any], status: Status, due_at: int = 0) -> StoredDelivery:
     """The delivery after an attempt."""
-    return replace(delivery, status=status, tries=delivery.tries + 1, attempts=[*delivery.attempts, outcome])
+    attempts = [*delivery.attempts, outcome]
+    return replace(delivery, status=status, tries=delivery.tries + 1, attempts=attempts, due_at=due_at)
 
 
 def shown(delivery: StoredDelivery) -> Delivery:
@@ -135,14 +161,14 @@ def shown(delivery: StoredDelivery) -> Delivery:
     }
 
 
-def keep_trying(webhook: StoredWebhook, delivery: StoredDelivery) -> None:
+def keep_trying(delivery: StoredDelivery) -> None:
     """Hand a pending delivery to the state machine; once per generation, however often it is called."""
     start = {
         "tenant": delivery.tenant,
         "webhook_id": delivery.webhook_id,
         "id": delivery.id,
         "generation": delivery.generation,
-        "outcome": {"status": "pending", "wait_seconds": wait_after(delivery.tries, webhook.retry_policy)},
+        "outcome": {"status": "pending", "wait_seconds": seconds_until(delivery.due_at)},
     }
     try:
         aws.stepfunctions().start_execution(
@@ -154,6 +180,25 @@ def keep_trying(webhook: StoredWebhook, delivery: StoredDelivery) -> None:
         # At least once: a message that comes again finds the execution that its first run started.
         if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
             raise
+
+
+def seconds_until(due_at: int) -> int:
+    """Whole seconds until a time (epoch ms), as a state machine waits them."""
+    return max(0, -(-(due_at - times.now_ms()) // 1000))
+
+
+def _seconds(retry_after: str | None) -> int:
+    """The patience a `Retry-After` asks for, in seconds or until a date, bounded; 0 where it says nothing."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:10]), MAX_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return 0
+    # A date without a zone is meant in UTC (RFC 5322's "-0000").
+    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0, round(seconds)), MAX_RETRY_AFTER)
 
 
 @cache

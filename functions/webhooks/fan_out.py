@@ -1,19 +1,13 @@
-"""From the bus to the queue: one message for every webhook that subscribes to an event."""
+"""From the bus to the queues: one message for every webhook that subscribes to an event."""
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.webhooks import delivery, store
-from hub import events, queues, settings
+from functions.webhooks import delivery, dispatch, log, store
+from functions.webhooks.log import StoredDelivery
+from functions.webhooks.store import StoredWebhook
+from hub import events, queues
 from hub.telemetry import count, lambda_handler
-
-
-@dataclass(frozen=True)
-class FanOutSettings:
-    """The queue of deliveries."""
-
-    webhook_delivery_queue_url: str
 
 
 @lambda_handler
@@ -21,19 +15,28 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of events from SQS (each body is the event, the bus's `detail`)."""
     messages, broken = queues.read(event, "id", "type", "timestamp", "tenant", "data")
     webhooks = {tenant: store.of_tenant(tenant) for tenant in {message["tenant"] for message in messages.values()}}
-    origins: list[str] = []
-    bodies: list[str] = []
+    origins: dict[str, str] = {}
+    wanted: list[StoredDelivery] = []
     for message_id, message in messages.items():
-        for webhook in webhooks[message["tenant"]]:
-            if webhook.active and any(events.matches(pattern, message["type"]) for pattern in webhook.events):
-                origins.append(message_id)
-                bodies.append(delivery.message(delivery.new(message["tenant"], webhook.id, message)))
-    failed = queues.send(_settings().webhook_delivery_queue_url, bodies)
-    count("WebhookDeliveriesQueued", len(bodies) - len(failed))
+        for webhook, made in _deliveries(webhooks[message["tenant"]], message):
+            origins[made.id] = message_id
+            if not webhook.active:
+                log.begin(delivery.unsent(made, delivery.INACTIVE))
+            elif delivery.is_too_large(made):
+                log.begin(delivery.unsent(made, delivery.TOO_LARGE))
+                count("WebhookPayloadsTooLarge")
+            else:
+                wanted.append(made)
+    groups = dispatch.by_endpoint([dispatch.first(made) for made in wanted])
+    untaken = dispatch.queue([due for group in groups for due in dispatch.with_slots(group)])
+    count("WebhookDeliveriesQueued", len(wanted) - len(untaken))
     # An event sent twice makes the same deliveries again, which are then told by their ids.
-    return queues.failures([*broken, *{origins[position] for position in failed}])
+    return queues.failures([*broken, *{origins[due.message["id"]] for due in untaken}])
 
 
-@cache
-def _settings() -> FanOutSettings:
-    return settings.load(FanOutSettings)
+def _deliveries(
+    webhooks: list[StoredWebhook], message: Mapping[str, Any]
+) -> Iterator[tuple[StoredWebhook, StoredDelivery]]:
+    for webhook in webhooks:
+        if any(events.matches(pattern, message["type"]) for pattern in webhook.events):
+            yield webhook, delivery.new(message["tenant"], webhook.id, message)

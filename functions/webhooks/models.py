@@ -1,18 +1,22 @@
 """Shapes of webhooks and their deliveries on the wire (document 1 section 4, document 3 "Webhook")."""
 
 import re
-from typing import Annotated, Any, Literal, TypedDict
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from hub import events, outbound
-from hub.web.validation import Body, PageParameters, refused
+from hub.web.validation import Body, PageParameters, Parameters, refused
 
 RetryPolicy = Literal["standard", "extended"]
 Status = Literal["success", "failed", "pending"]
 DisabledReason = Literal["gone", "failing"]
 
 MAX_HEADERS_BYTES = 4096
+MAX_HOURS = 720
+"""Of statistics in one answer."""
+
 RESERVED_HEADERS = frozenset(
     {
         "authority",
@@ -138,6 +142,28 @@ class LogParameters(PageParameters):
     event: Annotated[str, Field(max_length=100)] | None = None
 
 
+class StatisticsParameters(Parameters):
+    """Query of `GET /v1/webhooks/{webhook_id}/stats`: the last `hours`, or from `start` until `end` (else now)."""
+
+    hours: Annotated[int, Field(ge=1, le=MAX_HOURS)] = 24
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_period(self) -> Self:
+        if "hours" in self.model_fields_set and (self.start or self.end):
+            raise refused("not_combined", field="hours", other="start" if self.start else "end")
+        if self.end is None:
+            return self
+        if self.start is None:
+            raise refused("missing", field="start")
+        if self.end <= self.start:
+            raise refused("not_after", field="end", other="start")
+        if self.end - self.start > timedelta(hours=MAX_HOURS):
+            raise refused("period_too_long", field="end", hours=MAX_HOURS)
+        return self
+
+
 class Webhook(TypedDict):
     """A webhook as it is shown; values of headers that carry secrets are masked.
 
@@ -203,3 +229,38 @@ class WebhookTestResult(TypedDict):
     response_code: int | None
     response_time: int
     error: str | None
+
+
+class ResponseTimes(TypedDict):
+    """Percentiles of the response times in milliseconds, to within 10 % up to 10 s; `null` where nothing answered."""
+
+    p50: int | None
+    p95: int | None
+
+
+class Figures(TypedDict):
+    """What came of attempts: `delivered` and `failed` are the deliveries that they ended.
+
+    `success_rate` is the part of these that was delivered, 0 to 1, `null` where none ended.
+    """
+
+    attempts: int
+    delivered: int
+    failed: int
+    success_rate: float | None
+    response_time: ResponseTimes
+
+
+class HourOfFigures(Figures):
+    """The figures of one hour, named by its start."""
+
+    hour: str
+
+
+class WebhookStatistics(Figures):
+    """A webhook's figures from `start` on and before `end`, in all and of every hour, the oldest first; whole hours."""
+
+    webhook_id: str
+    start: str
+    end: str
+    hours: list[HourOfFigures]

@@ -1,24 +1,26 @@
 """What can be done with webhooks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
-from functions.webhooks import delivery, signing, store
+from functions.webhooks import delivery, dispatch, endpoints, log, signing, statistics, store
+from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import (
     Delivery,
     LogParameters,
     NewWebhook,
     Retried,
+    StatisticsParameters,
     Webhook,
     WebhookChange,
     WebhookSecretRotation,
+    WebhookStatistics,
     WebhookTestResult,
     WebhookWithSecret,
 )
-from functions.webhooks.store import StoredDelivery, StoredWebhook
-from hub import ids, queues, secrets, settings, times
+from functions.webhooks.store import StoredWebhook
+from hub import ids, secrets, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table
@@ -29,13 +31,6 @@ MAX_WEBHOOKS = 100
 """Of a tenant: every event reads them all."""
 
 MAX_RETRIED = 1000
-
-
-@dataclass(frozen=True)
-class WebhookSettings:
-    """The queue of deliveries."""
-
-    webhook_delivery_queue_url: str
 
 
 def create(caller: Caller, wanted: NewWebhook) -> WebhookWithSecret:
@@ -88,6 +83,10 @@ def change(tenant: str, webhook_id: str, wanted: WebhookChange) -> Webhook:
     if "headers" in changes:
         headers = _unmasked(before, changes["headers"])
         changes["headers"], changes["sealed_headers"] = store.seal_headers(tenant, webhook_id, headers)
+    if changes.get("active") and not before.active:
+        changes |= {"disabled_reason": None, "disabled_at": None}
+        # First: once it is active, its old failures must not count against it.
+        endpoints.forget(tenant, webhook_id)
     return shown(_saved(before, changes))
 
 
@@ -127,7 +126,7 @@ def test(caller: Caller, webhook_id: str) -> WebhookTestResult:
     sent = delivery.new(caller.tenant, webhook.id, event)
     outcome = delivery.attempt(webhook, sent)
     success = delivery.is_success(outcome)
-    store.put_deliveries([delivery.with_attempt(sent, outcome, "success" if success else "failed")])
+    log.put([delivery.with_attempt(sent, outcome, "success" if success else "failed")])
     return {
         "success": success,
         "log_id": sent.id,
@@ -140,8 +139,15 @@ def test(caller: Caller, webhook_id: str) -> WebhookTestResult:
 def logs(tenant: str, webhook_id: str, query: LogParameters) -> Page[Delivery]:
     """List the deliveries of a webhook, the newest first."""
     store.get(tenant, webhook_id)
-    found = store.deliveries(tenant, webhook_id, query)
+    found = log.page(tenant, webhook_id, query)
     return found.holding(delivery.shown(row) for row in found.items)
+
+
+def stats(tenant: str, webhook_id: str, query: StatisticsParameters) -> WebhookStatistics:
+    """Tell how the deliveries of a webhook went, in all and by hour."""
+    start, end = statistics.period(query)
+    store.get(tenant, webhook_id)
+    return statistics.read(tenant, webhook_id, start, end)
 
 
 def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
@@ -156,7 +162,7 @@ def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
     if not rows:
         raise Unprocessable("nothing_to_retry")
     accepted = rows[:MAX_RETRIED]
-    if queues.send(_settings().webhook_delivery_queue_url, [delivery.retry_message(row) for row in accepted]):
+    if dispatch.queue(dispatch.with_slots([dispatch.again(row) for row in accepted])):
         raise Unavailable
     return {"accepted": len(accepted), "has_more": len(rows) > len(accepted)}
 
@@ -175,6 +181,8 @@ def shown(webhook: StoredWebhook) -> Webhook:
         "created_at": times.iso(webhook.created_at / 1000),
         "updated_at": times.iso(webhook.updated_at / 1000),
         "previous_secret_expires_at": times.iso(ends / 1000) if ends else None,
+        "disabled_reason": webhook.disabled_reason,
+        "disabled_at": times.iso(webhook.disabled_at / 1000) if webhook.disabled_at else None,
     }
 
 
@@ -190,8 +198,8 @@ def _saved(before: StoredWebhook, changes: Mapping[str, Any]) -> StoredWebhook:
 
 def _failed(tenant: str, webhook_id: str, log_ids: list[str] | None) -> list[StoredDelivery]:
     if log_ids is None:
-        return store.failed_deliveries(tenant, webhook_id, MAX_RETRIED + 1)
-    rows = store.rows(tenant, webhook_id, log_ids)
+        return log.failed(tenant, webhook_id, MAX_RETRIED + 1)
+    rows = log.named(tenant, webhook_id, log_ids)
     problems = []
     for position, log_id in enumerate(log_ids):
         row = rows.get(log_id)
@@ -212,8 +220,3 @@ def _unmasked(before: StoredWebhook, headers: Mapping[str, str]) -> dict[str, st
     if unknown:
         raise InvalidRequest([FieldError(f"headers.{name}", "missing") for name in unknown])
     return {name: kept[name] if value == secrets.MASK else value for name, value in headers.items()}
-
-
-@cache
-def _settings() -> WebhookSettings:
-    return settings.load(WebhookSettings)

@@ -121,7 +121,7 @@ def usage(tenant: str, key_id: str, period: str) -> Usage:
     now = datetime.now(UTC)
     start = now - timedelta(hours=23) if period == "day" else _midnight(now) - timedelta(days=_DAYS[period] - 1)
     series: dict[str, int] = {}
-    counted = store.hours(tenant, key, auth.hour_of(int(start.timestamp())))
+    counted = store.hours(tenant, key, times.hour_of(start.timestamp()))
     for hour in store.hours_between(start, now):
         point = f"{hour}:00:00Z" if period == "day" else f"{hour[:10]}T00:00:00Z"
         series[point] = series.get(point, 0) + counted.get(hour, 0)

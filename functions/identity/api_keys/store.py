@@ -169,7 +169,7 @@ def hours_between(first: datetime, last: datetime) -> Iterator[str]:
     """Every hour from `first` to `last`, both included, as usage is kept by."""
     hour = first.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
     while hour <= last:
-        yield auth.hour_of(int(hour.timestamp()))
+        yield times.hour_of(hour.timestamp())
         hour += timedelta(hours=1)
 
 

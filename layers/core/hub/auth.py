@@ -114,7 +114,7 @@ def credential_item(
         "permissions": permissions,
         "expires_at": expires_at,
         "usage_count": 0,
-        "hour": hour_of(times.now()),
+        "hour": times.hour_of(times.now()),
         "hour_n": 0,
         "minute": 0,
         "n": 0,
@@ -147,11 +147,6 @@ def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credent
 def grant_credential(grant_id: str) -> str:
     """What the credential item of a grant is found by, as an API key's by its hash."""
     return f"grant/{grant_id}"
-
-
-def hour_of(seconds: int) -> str:
-    """The hour that a time falls in, as usage is kept by: `2026-11-20T13`, UTC."""
-    return times.iso(seconds)[:13]
 
 
 def usage_partition(tenant: str, credential_id: str) -> str:
@@ -214,7 +209,7 @@ def _turn_window(key: keys.Key, item: Item, minute: int, bucket: Bucket | None) 
     At a new hour the finished one goes to its usage row, in the same transaction, so that no request is counted in
     two hours or in none.
     """
-    hour, now = hour_of(minute * 60), times.now()
+    hour, now = times.hour_of(minute * 60), times.now()
     buckets = [name for name in item if name.startswith("n_")]
     changes = "SET #minute = :minute, #n = :one, #last_used_at = :now, #usage_count = #usage_count + :one"
     values: dict[str, Any] = {"minute": minute, "one": 1, "now": now, "seen": item["minute"]}

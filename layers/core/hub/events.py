@@ -42,6 +42,7 @@ AREAS: dict[str, str] = {
     "message.received": "messaging",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }
 """Every event and the area that emits it; on the bus its source is `hub.<area>`."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hub import aws
@@ -11,11 +12,26 @@ MAX_ENTRIES = 10
 MAX_BATCH_BYTES = 262_144
 
 
-def send(queue_url: str, bodies: Sequence[str]) -> set[int]:
+MAX_DELAY_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent: a body, after how many seconds it can be received, and the group it shares a fair queue with.
+
+    Fair queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    """
+
+    body: str
+    delay_seconds: int = 0
+    group: str = ""
+
+
+def send(queue_url: str, messages: Sequence[Message]) -> set[int]:
     """Send messages, as few calls as SQS allows; answers with the positions of those it did not take."""
     failed: set[int] = set()
-    for batch in _batches(bodies):
-        entries: Any = [{"Id": str(position), "MessageBody": bodies[position]} for position in batch]
+    for batch in _batches(messages):
+        entries: Any = [_entry(position, messages[position]) for position in batch]
         answer = aws.sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
         failed |= {int(entry["Id"]) for entry in answer.get("Failed", [])}
     return failed
@@ -47,11 +63,20 @@ def failures(message_ids: Sequence[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
-def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
+def _entry(position: int, message: Message) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Id": str(position), "MessageBody": message.body}
+    if message.delay_seconds:
+        entry["DelaySeconds"] = min(message.delay_seconds, MAX_DELAY_SECONDS)
+    if message.group:
+        entry["MessageGroupId"] = message.group
+    return entry
+
+
+def _batches(messages: Sequence[Message]) -> Iterator[list[int]]:
     batch: list[int] = []
     size = 0
-    for position, body in enumerate(bodies):
-        length = len(body.encode())
+    for position, message in enumerate(messages):
+        length = len(message.body.encode())
         if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0

@@ -30,6 +30,11 @@ def iso_without_zone(seconds: float) -> str:
     return iso(seconds)[:-1]
 
 
+def hour_of(seconds: float) -> str:
+    """The hour that a time falls in, as figures are kept by: `2026-11-20T13`, UTC."""
+    return iso(seconds)[:13]
+
+
 def epoch_ms(text: str) -> int:
     """Read what `iso` or `iso_ms` wrote."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -35,7 +35,7 @@ def entity(tenant: str, kind: str, entity_id: str) -> Key:
 
 
 def belonging(tenant: str, kind: str, owner: str, item_id: str) -> Key:
-    """A thing that belongs to an entity: a delivery of a webhook, an hour of an API key's usage."""
+    """A thing that belongs to an entity: a delivery of a webhook, an hour of its statistics or of a key's usage."""
     return {"pk": partition(tenant, kind, owner), "sk": item_id}
 
 
