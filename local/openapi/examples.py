@@ -36,6 +36,13 @@ _APP = {
     "created_at": "2024-01-15T10:30:00Z",
     "updated_at": "2024-01-15T10:30:00Z",
 }
+_FIGURES = {
+    "attempts": 104,
+    "delivered": 99,
+    "failed": 1,
+    "success_rate": 0.99,
+    "response_time": {"p50": 138, "p95": 559},
+}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
@@ -111,5 +118,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "attempts": [
             {"attempted_at": "2024-01-15T10:30:00.120Z", "response_code": 200, "response_time": 150, "error": None}
         ],
+    },
+    "WebhookStatistics": {
+        "webhook_id": "wh_1234567890",
+        "start": "2024-01-15T10:00:00Z",
+        "end": "2024-01-15T11:00:00Z",
+        **_FIGURES,
+        "hours": [{"hour": "2024-01-15T10:00:00Z", **_FIGURES}],
     },
 }

@@ -20,6 +20,7 @@ _SCRYPT = "scrypt is meant to take long"
 _RSA = "the token's signature is verified"
 _RECORDS = "an entity, its event and its audit record become attribute values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
+_HOURS = "every hour costs its reading, its percentiles and its JSON"
 _REASONS = {
     "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
     "GET /v1/api-keys": "each key shows its usage figures, which stand in its credential's item",
@@ -37,6 +38,8 @@ _REASONS = {
     "GET /v1/webhooks/{webhook_id}/logs": "the webhook is read first, so that one that is not the caller's is a 404",
     "GET /v1/webhooks/{webhook_id}/logs (cursor)": "as by number",
     "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "as above",
+    "GET /v1/webhooks/{webhook_id}/stats": "as the logs",
+    "GET /v1/webhooks/{webhook_id}/stats (30 days)": "as the logs",
     "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, and the queue",
     "POST /v1/webhooks/{webhook_id}/rotate-secret": _CHANGED,
     "PUT /v1/users/{user_id}": _CHANGED,
@@ -67,6 +70,8 @@ _CPU_REASONS = {
     "GET /v1/webhooks/{webhook_id}/logs": _ROW,
     "GET /v1/webhooks/{webhook_id}/logs (cursor)": _ROW,
     "GET /v1/webhooks/{webhook_id}/logs (500 rows, page 1)": "a numbered page reads a whole megabyte to count the rows",
+    "GET /v1/webhooks/{webhook_id}/stats": _HOURS,
+    "GET /v1/webhooks/{webhook_id}/stats (30 days)": _HOURS,
     "POST /v1/webhooks/{webhook_id}/retry": "ten deliveries are read and queued",
     "PUT /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
     "PATCH /v1/webhooks/{webhook_id}": "three calls to prepare and to read",

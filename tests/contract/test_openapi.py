@@ -398,6 +398,8 @@ def use_webhooks(client: Client, receiver: str) -> None:
     client(f"POST {webhook}/rotate-secret", {"overlap_seconds": 60}, webhook_id=made_id)
     assert client(f"POST {webhook}/test", webhook_id=made_id)["data"]["success"] is False
     client(f"GET {webhook}/logs", webhook_id=made_id)
+    client(f"GET {webhook}/stats", query={"hours": "2"}, webhook_id=made_id)
+    client(f"GET {webhook}/stats", query={"hours": "2", "end": "late"}, webhook_id=made_id)
     client(f"GET {webhook}/logs", query={"status": "failed", "cursor": ""}, webhook_id=made_id)
     client(f"POST {webhook}/retry", webhook_id=made_id)
     client(f"POST {webhook}/retry", {"log_ids": ["log_none"]}, webhook_id=made_id)

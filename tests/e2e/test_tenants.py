@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "DELETE /v1/webhooks/{webhook_id}": None,
     "POST /v1/webhooks/{webhook_id}/test": None,
     "GET /v1/webhooks/{webhook_id}/logs": None,
+    "GET /v1/webhooks/{webhook_id}/stats": None,
     "POST /v1/webhooks/{webhook_id}/retry": {},
     "POST /v1/webhooks/{webhook_id}/rotate-secret": {},
 }

@@ -307,6 +307,7 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work.request("POST /v1/webhooks/{webhook_id}/rotate-secret", {"secret": "whsec_newer"}, webhook_id=webhook)
     tested = work.request("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook)["data"]["log_id"]
     work.request("GET /v1/webhooks/{webhook_id}/logs", webhook_id=webhook)
+    work.request("GET /v1/webhooks/{webhook_id}/stats", webhook_id=webhook)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {"log_ids": [tested]}, webhook_id=webhook)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {}, webhook_id=webhook)
     work.request("DELETE /v1/webhooks/{webhook_id}", webhook_id=webhook)
