@@ -93,6 +93,15 @@ def events_of(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, event["Properties"]
 
 
+def workers() -> set[str]:
+    """Functions that no request waits for: started by a queue, a stream, a schedule, a rule or a state machine."""
+    started = {
+        name for kind in ("SQS", "DynamoDB", "Schedule", "ScheduleV2", "EventBridgeRule") for name, _ in events_of(kind)
+    }
+    called = {name for machine in STATE_MACHINES.values() for name in referenced(machine["DefinitionSubstitutions"])}
+    return started | called & FUNCTIONS.keys()
+
+
 @pytest.mark.parametrize("name", [*FUNCTIONS, *STATE_MACHINES])
 def test_permissions_name_actions_and_resources(name: str) -> None:
     for statement in statements(RESOURCES[name]["Properties"]):
@@ -168,13 +177,7 @@ def test_every_work_queue_has_an_alarm_on_its_age() -> None:
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 def test_every_worker_has_alarms(metric: str) -> None:
-    workers = {name for kind in ("SQS", "DynamoDB", "Schedule", "EventBridgeRule") for name, _ in events_of(kind)}
-    called = {
-        name
-        for machine in STATE_MACHINES.values()
-        for name in referenced(machine["DefinitionSubstitutions"]) & FUNCTIONS.keys()
-    }
-    assert workers | called == watched("AWS/Lambda", metric)
+    assert workers() == watched("AWS/Lambda", metric)
 
 
 def test_every_stream_consumer_has_dead_letters_a_bound_and_an_alarm() -> None:
@@ -244,20 +247,88 @@ def test_logs_are_encrypted_and_end(name: str) -> None:
     assert referenced(group["KmsKeyId"]) == {"EncryptionKey"}
 
 
-def test_dashboard_is_json_and_names_only_what_exists() -> None:
-    body: str = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    names = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", body)}
+DASHBOARD: str = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+QUEUE_METRICS = (
+    "ApproximateNumberOfMessagesVisible",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateAgeOfOldestMessage",
+    "NumberOfMessagesSent",
+)
+DEAD_LETTER_METRICS = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
+WORKER_METRICS = ("Invocations", "Errors", "Throttles", "Duration")
+STATE_MACHINE_METRICS = ("ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut")
+TABLE_METRICS = (
+    "ConsumedReadCapacityUnits",
+    "ConsumedWriteCapacityUnits",
+    "ReadThrottleEvents",
+    "WriteThrottleEvents",
+)
+
+
+def shown() -> set[tuple[str, ...]]:
+    """What the dashboard's metric widgets show: namespace, metric, names and values of dimensions, written out."""
+    found: set[tuple[str, ...]] = set()
+    for widget in json.loads(DASHBOARD)["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            told = [part for part in row if isinstance(part, str)]
+            if told[:1] == ["..."]:
+                told = [*before[: len(before) - len(told) + 1], *told[1:]]
+            before = [before[place] if part == "." else part for place, part in enumerate(told)]
+            found.add(tuple(before))
+    return found
+
+
+def test_dashboard_has_one_widget_a_line_and_names_only_what_exists() -> None:
+    lines = DASHBOARD.strip().splitlines()
+    assert len(json.loads(DASHBOARD)["widgets"]) == len(lines) - 2
+    names = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", DASHBOARD)}
     assert names - {"AWS::Region", "AWS::StackName"} <= RESOURCES.keys()
-    assert json.loads(re.sub(r"\$\{[^}]+\}", "name", body))["widgets"]
 
 
-def test_dashboard_and_code_agree_on_the_names_of_metrics() -> None:
-    body: str = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    shown = set(re.findall(r'"\$\{AWS::StackName\}", "(\w+)"|\[".", "(Webhook\w+|PoisonEvents)"', body))
-    searched = set(re.findall(r'MetricName=\\"(\w+)', body))
+@pytest.mark.parametrize("name", QUEUES)
+def test_every_queue_is_on_the_dashboard(name: str) -> None:
+    wanted = DEAD_LETTER_METRICS if name in dead_letter_queues() else QUEUE_METRICS
+    assert {("AWS/SQS", metric, "QueueName", f"${{{name}.QueueName}}") for metric in wanted} <= shown()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_on_the_dashboard(name: str) -> None:
+    wanted = WORKER_METRICS if name in workers() else ("Errors",)
+    assert {("AWS/Lambda", metric, "FunctionName", f"${{{name}}}") for metric in wanted} <= shown()
+
+
+@pytest.mark.parametrize("name", STATE_MACHINES)
+def test_every_state_machine_is_on_the_dashboard(name: str) -> None:
+    wanted = {("AWS/States", metric, "StateMachineArn", f"${{{name}}}") for metric in STATE_MACHINE_METRICS}
+    assert wanted <= shown()
+
+
+@pytest.mark.parametrize("name", of_type("AWS::DynamoDB::Table"))
+def test_every_table_is_on_the_dashboard(name: str) -> None:
+    assert {("AWS/DynamoDB", metric, "TableName", f"${{{name}}}") for metric in TABLE_METRICS} <= shown()
+
+
+def test_dashboard_shows_every_count_of_the_code_and_no_other() -> None:
+    own = {metric[1] for metric in shown() if metric[:1] == ("${AWS::StackName}",)}
+    searched = set(re.findall(r'MetricName=\\"(\w+)', DASHBOARD))
     code = "".join(
         file.read_text() for folder in ("functions", "layers/core/hub") for file in (ROOT / folder).rglob("*.py")
     )
-    named = {first or second for first, second in shown} | searched
-    assert len(named) >= 9
-    assert not [name for name in named if f'"{name}"' not in code]
+    counted = {name for call in re.findall(r"\bcount\(([^\n]+)", code) for name in re.findall(r'"([A-Z]\w+)"', call)}
+    assert counted
+    assert counted - own - searched == set()
+    assert not [name for name in own | searched if f'"{name}"' not in code]
+
+
+def test_dashboard_counts_where_the_code_does() -> None:
+    """A count is looked for under the service of a function whose room counts it."""
+    for namespace, metric, *dimensions in (row for row in shown() if row[:1] == ("${AWS::StackName}",)):
+        assert (namespace, dimensions[:1]) == ("${AWS::StackName}", ["service"])
+        (function,) = [
+            properties
+            for properties in FUNCTIONS.values()
+            if properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == dimensions[1]
+        ]
+        room = "".join(file.read_text() for file in (ROOT / function["CodeUri"]).rglob("*.py"))
+        assert f'"{metric}"' in room
