@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.webhooks import delivery, dispatch, log, store
+from functions.webhooks import delivery, dispatch, filters, log, store
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.store import StoredWebhook
 from hub import events, queues
@@ -12,8 +12,8 @@ from hub.telemetry import count, lambda_handler
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take a batch of events from SQS (each body is the event, the bus's `detail`)."""
-    messages, broken = queues.read(event, "id", "type", "timestamp", "tenant", "data")
+    """Take a batch of events from SQS, as the bus carries them: what happened stands in `detail`."""
+    messages, broken = queues.read(event, "id", "type", "timestamp", "tenant", "data", within="detail")
     webhooks = {tenant: store.of_tenant(tenant) for tenant in {message["tenant"] for message in messages.values()}}
     origins: dict[str, str] = {}
     wanted: list[StoredDelivery] = []
@@ -38,5 +38,6 @@ def _deliveries(
     webhooks: list[StoredWebhook], message: Mapping[str, Any]
 ) -> Iterator[tuple[StoredWebhook, StoredDelivery]]:
     for webhook in webhooks:
-        if any(events.matches(pattern, message["type"]) for pattern in webhook.events):
+        subscribed = any(events.matches(pattern, message["type"]) for pattern in webhook.events)
+        if subscribed and (webhook.filter is None or filters.matches(webhook.filter, message)):
             yield webhook, delivery.new(message["tenant"], webhook.id, message)

@@ -1,14 +1,13 @@
 """The same lists at few and at many rows: a page must not cost more for what else there is, or for its depth."""
 
 import copy
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, Tenant
-from tests.benchmarks.subjects import DELIVER, KEYS, WEBHOOKS, batch, event_of, queued
+from tests.benchmarks.subjects import DELIVER, KEYS, WEBHOOKS, batch, event_of, on_the_bus, queued
 
 FEW = 500
 MANY_FILTERED = 2_000
@@ -90,7 +89,7 @@ def _questions() -> list[_Question]:
         _Question(
             "fan-out of an event",
             "functions.webhooks.fan_out",
-            lambda filled: batch([_text(event_of(filled.tenant))]),
+            lambda filled: batch([on_the_bus(event_of(filled.tenant))]),
             "reads all webhooks of the tenant, 100 at most",
         ),
         _Question("delivery", DELIVER, lambda filled: queued(filled.tenant, filled.webhook, 1)),
@@ -198,7 +197,3 @@ def _copies(table_name: str, item: dict[str, Any], changes: list[dict[str, Any]]
             made.attrs[name] = value
         made.hash_key, made.range_key = changed.get("pk", original.hash_key), changed.get("sk", original.range_key)
         items[made.hash_key][made.range_key] = made
-
-
-def _text(event: dict[str, Any]) -> str:
-    return json.dumps(event, ensure_ascii=False)

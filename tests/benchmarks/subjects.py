@@ -165,7 +165,7 @@ def _reference() -> list[Subject]:
 
 
 def event_of(tenant: Tenant) -> dict[str, Any]:
-    """An event, as the bus carries it."""
+    """An event."""
     caller = events.Caller(tenant.name, "enterprise", ids.new("ak"), ids.new("req"))
     told = {
         "api_key_id": ids.new("ak"),
@@ -176,6 +176,21 @@ def event_of(tenant: Tenant) -> dict[str, Any]:
         "expires_at": "2030-12-31T23:59:59Z",
     }
     return events.event("api_key.created", caller, told)
+
+
+def on_the_bus(event: dict[str, Any]) -> str:
+    """An event as EventBridge hands it to a queue."""
+    envelope = {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": event["type"],
+        "source": "hub.identity",
+        "account": "123456789012",
+        "time": event["timestamp"],
+        "region": "us-east-1",
+        "resources": [],
+    }
+    return json.dumps({**envelope, "detail": event}, ensure_ascii=False)
 
 
 def batch(bodies: list[str]) -> dict[str, Any]:
@@ -204,7 +219,7 @@ def _add_row(tenant: Tenant, webhook_id: str, status: str) -> str:
 def _fan_out(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
     def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
         _webhook(tenant, receiver)
-        return lambda: batch([json.dumps(event_of(tenant), ensure_ascii=False) for _ in range(size)])
+        return lambda: batch([on_the_bus(event_of(tenant)) for _ in range(size)])
 
     return events_of
 

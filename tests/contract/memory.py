@@ -36,6 +36,8 @@ _SETTINGS = {
     "EVENT_BUS_NAME": "hub",
     "POISON_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PoisonEventsQueue",
     "WEBHOOK_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookDeliveryQueue",
+    "WEBHOOK_SLOW_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookSlowDeliveryQueue",
+    "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "ALLOW_LOOPBACK_TARGETS": "true",
 }
@@ -155,7 +157,7 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     sqs = client("sqs")
-    for name in ("PoisonEventsQueue", "WebhookDeliveryQueue", "Subscriber"):
+    for name in ("PoisonEventsQueue", "WebhookDeliveryQueue", "WebhookSlowDeliveryQueue", "Subscriber"):
         sqs.create_queue(QueueName=name)
     events = client("events")
     events.create_event_bus(Name="hub")

@@ -37,10 +37,11 @@ def send(queue_url: str, messages: Sequence[Message]) -> set[int]:
     return failed
 
 
-def read(event: Mapping[str, Any], *required: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def read(event: Mapping[str, Any], *required: str, within: str = "") -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Read a Lambda's batch: the JSON objects by message id, and the ids of messages that are none.
 
     An object that lacks a `required` field is none either: it goes to the dead letters alone, not with its batch.
+    Of a message that has the field `within`, that field is the object.
     """
     messages: dict[str, dict[str, Any]] = {}
     broken: list[str] = []
@@ -49,6 +50,8 @@ def read(event: Mapping[str, Any], *required: str) -> tuple[dict[str, dict[str, 
             body = json.loads(record["body"])
         except ValueError:
             body = None
+        if isinstance(body, dict) and within:
+            body = body.get(within, body)
         if isinstance(body, dict) and body.keys() >= set(required):
             messages[record["messageId"]] = body
         else:

@@ -45,12 +45,12 @@ class Webhooks:
     receivers: Receivers
 
     def event(self, name: str = "api_key.created", **data: Any) -> dict[str, Any]:
-        """An event of the tenant's, as it stands in the queue."""
+        """An event of the tenant's."""
         return events.event(name, events.Caller(self.deployment.tenant, "enterprise", "ak_1", "req_1"), data)
 
     def fan_out(self, *messages: Any) -> Any:
-        """Have a batch of events fanned out."""
-        return fan_out.handler(batch(*messages), None)
+        """Have a batch of events fanned out, as the bus carries them; a message that is text goes as it is."""
+        return fan_out.handler(batch(*(one if isinstance(one, str) else {"detail": one} for one in messages)), None)
 
     def queued(self) -> list[Any]:
         """Take what waits for delivery."""

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ def test_a_deleted_webhook_gets_nothing(webhooks: Webhooks) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["", "{", "[]", {}, {"id": "a"}, {"id": "a", "type": "b", "timestamp": "c"}], ids=str
+    "broken",
+    ["", "{", "[]", "{}", {}, {"id": "a"}, {"id": "a", "type": "b", "timestamp": "c"}, None, "text", ["list"]],
+    ids=str,
 )
 def test_a_broken_message_goes_alone(webhooks: Webhooks, broken: Any) -> None:
     webhooks.deployment.new_webhook()
@@ -56,12 +59,19 @@ def test_a_broken_message_goes_alone(webhooks: Webhooks, broken: Any) -> None:
     assert len(webhooks.queued()) == 2
 
 
+def test_an_event_without_its_envelope_is_one_too(webhooks: Webhooks) -> None:
+    webhooks.deployment.new_webhook()
+    event = webhooks.event()
+    assert webhooks.fan_out(json.dumps(event), event) == failed()
+    assert {message["event_id"] for message in webhooks.queued()} == {event["id"]}
+
+
 def test_events_that_the_queue_did_not_take_stay(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(6):
         webhooks.deployment.new_webhook()
 
     def refuse(**parameters: Any) -> dict[str, Any]:
-        return {"Failed": [{"Id": entry["Id"]} for entry in parameters["Entries"] if entry["Id"] in ("7", "11")]}
+        return {"Failed": [{"Id": entry["Id"]} for entry in parameters["Entries"] if entry["Id"] in ("7", "10")]}
 
     monkeypatch.setattr(clients.sqs(), "send_message_batch", refuse)
     assert webhooks.fan_out(webhooks.event(), webhooks.event(), webhooks.event()) == failed(1)
