@@ -102,7 +102,7 @@ contract: venv ## Every example of the documents
 	@$(PYTEST) tests/contract -n auto
 
 .PHONY: node
-node: ## What tests run on Node.js: an OAuth client and the browser's driver, pinned, in tests/node/node_modules
+node: ## What tests run on Node.js: an OAuth client, webhook verifiers and the browser's driver, pinned, in tests/node/node_modules
 	@cd tests/node && { cmp -s package-lock.json node_modules/lock.json || { \
 		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/lock.json; }; }
 

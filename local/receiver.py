@@ -72,7 +72,8 @@ def _key(secret: str) -> bytes:
     """The Standard Webhooks key: base64 after `whsec_`, any other secret as it is."""
     encoded = secret.removeprefix("whsec_")
     try:
-        return base64.b64decode(encoded, validate=True) if encoded != secret else secret.encode()
+        padded = encoded + "=" * (-len(encoded) % 4)
+        return base64.b64decode(padded, validate=True) if encoded != secret else secret.encode()
     except ValueError:
         return secret.encode()
 

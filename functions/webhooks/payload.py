@@ -2,7 +2,8 @@
 
 Document 3's receiver checks the signature over its own serialisation of what it parsed, so ours is ECMA-262's:
 integer-like keys first and ascending, numbers as `Number::toString` writes them (ECMA-262 section 6.1.6.1.20), whole
-numbers beyond 2^53 as the double they become, lone surrogates escaped (well-formed JSON.stringify).
+numbers beyond 2^53 as the double they become and beyond every double as `null`, lone surrogates escaped (well-formed
+JSON.stringify).
 """
 
 import json
@@ -34,7 +35,7 @@ def _write(value: Any) -> str:
         case None | bool():
             return json.dumps(value)
         case int() | float():
-            return _number(float(value))
+            return _number(value)
         case Mapping():
             return "{" + ",".join(f"{_string(name)}:{_write(value[name])}" for name in _ordered(value)) + "}"
         case list() | tuple():
@@ -60,8 +61,12 @@ def _is_index(name: str) -> bool:
     return name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") and int(name) <= _MAX_INDEX
 
 
-def _number(number: float) -> str:
+def _number(value: float) -> str:
     """Write a double the way ECMAScript does; Python's `repr` gives the same shortest digits."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return "null"
     if not math.isfinite(number):
         return "null"
     if number == 0:

@@ -40,8 +40,10 @@ def headers(
 def _key(secret: str) -> bytes:
     """The key of a Standard Webhooks secret; one in another form is its own bytes."""
     if secret.startswith(PREFIX):
+        encoded = secret.removeprefix(PREFIX)
         try:
-            return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+            # The libraries, too, take a secret that lost its padding.
+            return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except binascii.Error:
             pass
     return secret.encode()

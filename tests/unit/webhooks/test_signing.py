@@ -6,22 +6,53 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from functions.webhooks import signing
 
-# The vector of the Standard Webhooks reference libraries.
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/python/tests/test_webhooks.py, the same in
+# its Go, JavaScript, PHP, Ruby, C# and Java libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
 TIMESTAMP = 1614265330
 BODY = b'{"test": 2432232314}'
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
+VECTORS = {
+    "test_webhooks.py": (SECRET, ID, TIMESTAMP, BODY, SIGNATURE),
+    # https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/rust/src/lib.rs
+    "lib.rs": (
+        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+        1649367553,
+        b'{"email":"test@example.com","username":"test_user"}',
+        "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+    ),
+    # https://docs.svix.com/receiving/verifying-payloads/how-manual
+    "svix": (
+        "whsec_plJ3nmyCDGBKInavdOK15jsl",
+        "msg_loFOjxBNrRLzqYUf",
+        1731705121,
+        b'{"event_type":"ping","data":{"success":true}}',
+        "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+    ),
+}
+
 
 def now() -> int:
     return int(datetime.now(UTC).timestamp())
 
 
-def test_the_published_vector() -> None:
-    headers = signing.headers(BODY, ID, "test", TIMESTAMP, [SECRET])
-    assert headers["webhook-signature"] == SIGNATURE
-    assert (headers["webhook-id"], headers["webhook-timestamp"]) == (ID, str(TIMESTAMP))
+@pytest.mark.parametrize(("secret", "event_id", "timestamp", "body", "signature"), VECTORS.values(), ids=list(VECTORS))
+def test_the_published_vectors(secret: str, event_id: str, timestamp: int, body: bytes, signature: str) -> None:
+    headers = signing.headers(body, event_id, "test", timestamp, [secret])
+    assert headers["webhook-signature"] == signature
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == (event_id, str(timestamp))
+
+
+def test_the_published_vectors_of_two_secrets() -> None:
+    """A list delimited by spaces: "Webhook headers" of spec/standard-webhooks.md in the same repository."""
+    _, _, _, _, signature = VECTORS["test_webhooks.py"]
+    other = VECTORS["lib.rs"][0]
+    both = signing.headers(BODY, ID, "test", TIMESTAMP, [SECRET, other])["webhook-signature"]
+    alone = signing.headers(BODY, ID, "test", TIMESTAMP, [other])["webhook-signature"]
+    assert both == f"{signature} {alone}"
 
 
 def test_document_3s_headers() -> None:
@@ -38,6 +69,15 @@ def test_document_3s_headers() -> None:
 @pytest.mark.parametrize("secret", ["", SECRET, "whsec_" + base64.b64encode(b"x" * 64).decode()])
 def test_the_library_of_standard_webhooks_accepts(secret: str) -> None:
     secret = secret or signing.new_secret()
+    headers = signing.headers(BODY, ID, "test", now(), [secret])
+    assert Webhook(secret).verify(BODY, headers) == {"test": 2432232314}
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwBr"]
+)
+def test_a_secret_may_lack_its_padding(secret: str) -> None:
+    """`test_signature_verification_with_unpadded_secret` of the same test_webhooks.py."""
     headers = signing.headers(BODY, ID, "test", now(), [secret])
     assert Webhook(secret).verify(BODY, headers) == {"test": 2432232314}
 
