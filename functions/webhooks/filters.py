@@ -316,8 +316,15 @@ def _check_anything_but(operand: Any, place: str) -> None:
 
 def _check_excluded_strings(operand: Any, place: str) -> None:
     values = operand if isinstance(operand, list) else [operand]
-    if not values or not all(isinstance(one, str) and one for one in values):
+    if not values or not all(isinstance(one, str) for one in values):
         raise refused("must_be_strings", field=place)
+
+
+def _check_excluded_affixes(operand: Any, place: str) -> None:
+    _check_excluded_strings(operand, place)
+    # Every string starts and ends with nothing: all would be excluded.
+    if "" in _elements(operand):
+        raise refused("too_short", field=place, min_length=1)
 
 
 def _check_excluded_wildcards(operand: Any, place: str) -> None:
@@ -337,8 +344,8 @@ _OPERANDS: dict[str, Callable[[Any, str], None]] = {
     "anything-but": _check_anything_but,
 }
 _EXCLUDED: dict[str, Callable[[Any, str], None]] = {
-    "prefix": _check_excluded_strings,
-    "suffix": _check_excluded_strings,
+    "prefix": _check_excluded_affixes,
+    "suffix": _check_excluded_affixes,
     _IGNORE_CASE: _check_excluded_strings,
     "wildcard": _check_excluded_wildcards,
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from functions.webhooks import filters
 from hub import events, outbound
 from hub.web.validation import Body, PageParameters, Parameters, refused
 
@@ -80,6 +81,11 @@ def _own_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _pattern(pattern: dict[str, Any]) -> dict[str, Any]:
+    filters.check(pattern)
+    return pattern
+
+
 Target = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_target)]
 _LISTED = {"items": {"enum": list(events.PATTERNS)}}
 Subscriptions = Annotated[
@@ -89,10 +95,14 @@ Subscriptions = Annotated[
 ]
 Secret = Annotated[str, Field(min_length=8, max_length=256, pattern=r"^[\x21-\x7e]+$")]
 Headers = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_own_headers)]
+Filter = Annotated[dict[str, Any], AfterValidator(_pattern)]
 
 
 class NewWebhook(Body):
-    """Body of `POST /v1/webhooks`. Without `secret` one is made."""
+    """Body of `POST /v1/webhooks`. Without `secret` one is made.
+
+    `filter` is an EventBridge event pattern over the body of a delivery: only events that match it are sent.
+    """
 
     url: Target
     events: Subscriptions
@@ -101,10 +111,14 @@ class NewWebhook(Body):
     active: bool = True
     description: Annotated[str, Field(max_length=1000)] = ""
     retry_policy: RetryPolicy = "standard"
+    filter: Filter | None = None
 
 
 class WebhookChange(Body):
-    """Body of `PUT` and `PATCH /v1/webhooks/{webhook_id}`: what is to change; a header `***` keeps its value."""
+    """Body of `PUT` and `PATCH /v1/webhooks/{webhook_id}`: what is to change.
+
+    A header `***` keeps its value; `filter` as `null` removes it.
+    """
 
     url: Target = ""
     events: Subscriptions = []
@@ -113,6 +127,7 @@ class WebhookChange(Body):
     active: bool = True
     description: Annotated[str, Field(max_length=1000)] = ""
     retry_policy: RetryPolicy = "standard"
+    filter: Filter | None = None
 
 
 class WebhookSecretRotation(Body):
@@ -178,6 +193,7 @@ class Webhook(TypedDict):
     active: bool
     description: str
     retry_policy: str
+    filter: dict[str, Any] | None
     created_at: str
     updated_at: str
     previous_secret_expires_at: str | None

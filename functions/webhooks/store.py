@@ -37,6 +37,7 @@ class StoredWebhook:
     previous_secret_until: int | None = None
     disabled_reason: DisabledReason | None = None
     disabled_at: int | None = None
+    filter: dict[str, Any] | None = None
 
     def secret(self) -> str:
         """Its current signing secret."""
@@ -156,6 +157,8 @@ def _item(webhook: StoredWebhook) -> Item:
         "previous_secret_until": webhook.previous_secret_until,
         "disabled_reason": webhook.disabled_reason,
         "disabled_at": webhook.disabled_at,
+        # As text: its numbers stay as they were sent, and no nesting is too deep.
+        "filter": None if webhook.filter is None else json.dumps(webhook.filter, ensure_ascii=False),
     }
 
 
@@ -178,4 +181,5 @@ def from_item(tenant: str, item: Item) -> StoredWebhook:
         previous_secret_until=item.get("previous_secret_until"),
         disabled_reason=item.get("disabled_reason"),
         disabled_at=item.get("disabled_at"),
+        filter=json.loads(item["filter"]) if "filter" in item else None,
     )

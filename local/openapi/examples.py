@@ -21,9 +21,12 @@ _WEBHOOK = {
     "active": True,
     "description": "",
     "retry_policy": "standard",
+    "filter": {"data": {"role": ["admin"]}},
     "created_at": "2024-01-15T10:30:00Z",
     "updated_at": "2024-01-15T10:30:00Z",
     "previous_secret_expires_at": None,
+    "disabled_reason": None,
+    "disabled_at": None,
 }
 _APP = {
     "id": "app_1234567890",
@@ -96,7 +99,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "headers": {"X-Custom-Header": "value"},
         "active": True,
     },
-    "WebhookChange": {"events": ["user.*"], "active": False},
+    "WebhookChange": {
+        "events": ["user.*"],
+        "active": False,
+        "filter": {"data": {"role": [{"anything-but": "member"}], "email": [{"suffix": "@example.com"}]}},
+    },
     "RetryRequest": {"log_ids": ["log_1234567890"]},
     "Webhook": _WEBHOOK,
     "WebhookWithSecret": _WEBHOOK | {"secret": "your_webhook_secret"},

@@ -178,3 +178,73 @@ def test_a_tenant_has_a_hundred_webhooks_at_most(deployment: Deployment) -> None
     assert limit == 100
     assert (answer.status, answer.json["code"]) == (422, 42201)
     assert deployment.call("GET", "/v1/webhooks").json["pagination"]["total"] == 3
+
+
+FILTER = {
+    "type": [{"prefix": "user."}],
+    "data": {
+        "role": ["admin", None, True, 1, 1.5],
+        "$or": [{"name": [{"wildcard": "张*"}]}, {"email": [{"exists": False}]}],
+    },
+}
+
+
+def test_a_filter_is_kept_as_it_was_sent_until_it_is_removed(deployment: Deployment) -> None:
+    assert create(deployment)["filter"] is None
+    made = create(deployment, filter=FILTER)
+    path = f"/v1/webhooks/{made['id']}"
+    assert made["filter"] == FILTER
+    for body, expected in (
+        ({"description": "other"}, FILTER),
+        ({"filter": {"data": {"a": [1.0]}}}, {"data": {"a": [1.0]}}),
+        ({"filter": None}, None),
+    ):
+        assert deployment.call("PATCH", path, body).json["data"]["filter"] == expected
+        assert deployment.call("GET", path).json["data"]["filter"] == expected
+        assert deployment.call("GET", "/v1/webhooks").json["data"][0]["filter"] == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "field", "chinese", "english"),
+    [
+        ({}, "filter", "长度不能少于 1", "must have a length of at least 1"),
+        ([], "filter", "必须是对象", "must be an object"),
+        ("*", "filter", "必须是对象", "must be an object"),
+        ({"detail": {"a": [1]}}, "filter.detail", "未知字段", "is not a known field"),
+        (
+            {"data": {"role": [{"contains": "a"}]}},
+            "filter.data.role.0",
+            "未知操作符: contains",
+            "has an unknown operator: contains",
+        ),
+        (
+            {"data": {"total": [{"numeric": [">", "5"]}]}},
+            "filter.data.total.0.numeric",
+            '必须形如 ["=", 5] 或 [">", 0, "<=", 5]',
+            'must be like ["=", 5] or [">", 0, "<=", 5]',
+        ),
+        ({"data": {"name": ["x" * 5000]}}, "filter", "不能超过 4096 字节", "must have at most 4096 bytes"),
+        (
+            {"data": {"n" * 3000: []}},
+            f"filter.data.{'n' * 3000}"[:200],
+            "长度不能少于 1",
+            "must have a length of at least 1",
+        ),
+    ],
+    ids=["empty", "list", "text", "field", "operator", "operand", "bytes", "place"],
+)
+def test_what_is_no_filter_is_refused_and_not_kept(
+    deployment: Deployment, pattern: Any, field: str, chinese: str, english: str
+) -> None:
+    made = create(deployment, filter=FILTER)
+    path = f"/v1/webhooks/{made['id']}"
+    for language, reason in (("zh-CN", chinese), ("en-US", english)):
+        for method, place, body in (
+            ("POST", "/v1/webhooks", DOCUMENT_1 | {"filter": pattern}),
+            ("PATCH", path, {"filter": pattern}),
+        ):
+            answer = deployment.call(method, place, body, headers={"Accept-Language": language})
+            assert answer.status == 400
+            assert answer.json["error"]["details"] == {"field": field, "reason": reason}
+    (kept,) = deployment.call("GET", "/v1/webhooks").json["data"]
+    assert kept["filter"] == FILTER

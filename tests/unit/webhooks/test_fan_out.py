@@ -24,6 +24,24 @@ def test_each_subscriber_gets_one_message(webhooks: Webhooks) -> None:
     assert {message["event_id"] for message in queued} == {event["id"]}
 
 
+def test_an_event_goes_only_where_the_filter_lets_it(webhooks: Webhooks) -> None:
+    """Where it does not, it is not missed either: a webhook that is inactive gets no row of it."""
+    wanted = {"data": {"label": [{"prefix": "prod"}], "uses": [{"numeric": [">", 10]}]}}
+    webhook = webhooks.deployment.new_webhook(events=["*"], filter=wanted)
+    inactive = webhooks.deployment.new_webhook(events=["*"], filter=wanted, active=False)
+    other = webhooks.deployment.new_webhook(events=["user.*"], filter=wanted)
+    passed, *_ = happened = [
+        webhooks.event(label="production", uses=11),
+        webhooks.event(label="production", uses=10),
+        webhooks.event(label="test", uses=11),
+        webhooks.event(label="production"),
+    ]
+    assert webhooks.fan_out(*happened) == failed()
+    assert [(one["webhook_id"], one["event_id"]) for one in webhooks.queued()] == [(webhook["id"], passed["id"])]
+    assert [row["payload"]["id"] for row in webhooks.logs(inactive["id"])] == [passed["id"]]
+    assert webhooks.logs(other["id"]) == []
+
+
 def test_no_event_reaches_another_tenant(webhooks: Webhooks) -> None:
     new_tenant("other").new_webhook()
     mine = webhooks.deployment.new_webhook()

@@ -153,7 +153,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "必须是字符串、数字、布尔值、null 或操作符",
         "must be a string, a number, true, false, null or an operator",
     ),
-    "must_be_strings": ("必须是非空字符串或其数组", "must be a string or a list of strings, none of them empty"),
+    "must_be_strings": ("必须是字符串或字符串数组", "must be a string or a list of strings"),
     "must_be_strings_or_numbers": (
         "必须是字符串、数字,或由同一种值组成的数组",
         "must be a string, a number, or a list of one of these kinds",
