@@ -1,5 +1,6 @@
 """The only way out: which addresses are refused, in every spelling, and that the address checked is the one used."""
 
+import ipaddress
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +10,11 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import outbound
+from hub import addresses, outbound
 
-REFUSED = [
-    # This machine.
+THIS_MACHINE = [
     "http://127.0.0.1/",
     "http://127.1/",
-    "http://%31%32%37.0.0.1/",
     "http://127.0.1/",
     "http://2130706433/",
     "http://0x7f000001/",
@@ -27,14 +26,38 @@ REFUSED = [
     "http://[0:0:0:0:0:0:0:1]/",
     "http://[::ffff:127.0.0.1]/",
     "http://[::ffff:7f00:1]/",
-    "http://[::127.0.0.1]/",
     "http://localhost/",
     "http://LOCALHOST:8080/",
     "http://localhost./",
+    "http://127.127.127.127/",
+    "http://127.255.255.254/",
+    "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next",
+    "http://127.0.0.1:0080/",
+    "http://0177.1/",
+    "http://0x7F.1/",
+    "http://127.0x1/",
+    "http://00000177.0.0.01/",
+    "http://[0000::1]/",
+    "http://[::0:1]/",
+    "http://[::FFFF:127.0.0.1]/",
+    "http://[0:0:0:0:0:ffff:127.0.0.1]/",
+    "http://ip6-localhost/",
+    "http://ip6-loopback/",
+]
+INSIDE = [
+    "http://[::127.0.0.1]/",
     "http://api.localhost/",
     "http://0.0.0.0/",
     "http://0/",
     "http://[::]/",
+    "http://0.0.0.0:80/",
+    "http://0x0/",
+    "http://0.1.2.3/",
+    "http://[::ffff:0:127.0.0.1]/",
+    "http://[64:ff9b::127.0.0.1]/",
+    "http://[64:FF9B:0:0:0:0:7F00:1]/",
+    "http://[2002:7f00:1::]/",
+    "http://localhost.localdomain/",
     # Metadata and what Lambda and its neighbours have inside.
     "http://169.254.169.254/latest/meta-data/",
     "http://2852039166/",
@@ -51,6 +74,27 @@ REFUSED = [
     "http://[64:ff9b:1::a9fe:a9fe]/",
     "http://[2002:a9fe:a9fe::1]/",
     "http://[2001:0:4136:e378:8000:63bf:5601:5601]/",
+    "http://169.254.169.254:80/",
+    "http://169.254.169.254./",
+    "http://0xA9.0xFE.0xA9.0xFE/",
+    "http://025177524776/",
+    "http://169.16689662/",
+    "http://169.254.169.253/",
+    "http://169.254.169.123/",
+    "http://169.254.100.4:9001/",
+    "http://[fd00:ec2::23]/",
+    "http://[fd00:ec2::253]/",
+    "http://[fd20:ce::254]/",
+    "http://[::a9fe:a9fe]/",
+    "http://[::ffff:a9fe:a9fe]/",
+    "http://[64:ff9b:1:a9fe:a9:fe00::]/",
+    "http://[64:ff9b:1::169.254.169.254]/",
+    "http://[2001:0:a9fe:a9fe::]/",
+    "http://[2606:4700::5efe:a9fe:a9fe]/",
+    "http://[2606:4700::200:5efe:169.254.169.254]/",
+    "http://[2606:4700::5efe:10.0.0.1]/",
+    "http://168.63.129.16/metadata/",
+    "http://192.0.0.192/opc/v2/",
     "http://metadata.google.internal/",
     "http://instance-data.ec2.internal/",
     "http://printer.local/",
@@ -76,7 +120,44 @@ REFUSED = [
     "http://[2002:0a00:0001::]/",
     "http://[64:ff9b::10.0.0.1]/",
     "http://[100::1]/",
+    "http://10.255.255.255/",
+    "http://0xa000001/",
+    "http://012.0.0.1/",
+    "http://10.1/",
+    "http://192.168.257/",
+    "http://172.20.0.1/",
+    "http://100.127.255.255/",
+    "http://192.0.0.8/",
+    "http://192.0.0.9/",
+    "http://192.0.0.170/",
+    "http://192.88.99.1/",
+    "http://198.19.255.255/",
+    "http://198.51.100.1/",
+    "http://233.252.0.1/",
+    "http://0xffffffff/",
+    "http://4294967295/",
+    "http://[fe80::5efe:10.0.0.1]/",
+    "http://[febf::1]/",
+    "http://[fdff::1]/",
+    "http://[feff::1]/",
+    "http://[ff0e::1]/",
+    "http://[ff05::1:3]/",
+    "http://[3fff::1]/",
+    "http://[5f00::1]/",
+    "http://[2001::1]/",
+    "http://[2001:1::1]/",
+    "http://[2001:2::1]/",
+    "http://[2001:10::1]/",
+    "http://[2001:20::1]/",
+    "http://[2002:808:808::1]/",
+    "http://[::8.8.8.8]/",
+    "http://[::ffff:0:8.8.8.8]/",
+    "http://[64:ff9b:1::8.8.8.8]/",
+    "http://[64:ff9b:2::8.8.8.8]/",
+    "http://[4000::1]/",
+    "http://router.home.arpa/",
 ]
+REFUSED = [*THIS_MACHINE, *INSIDE]
 NO_URLS = [
     "",
     "/",
@@ -103,6 +184,56 @@ NO_URLS = [
     "http://example.com:port/",
     "https://example.com/" + "x" * 2048,
     "http://①②⑦.0.0.1/",
+    "http://１２７.0.0.1/",
+    "http://127。0。0。1/",
+    "http://ⓛocalhost/",
+    "http://127.0.0.1\u200b/",
+    "http://[::1%25lo]/",
+    "http://[fe80::1%eth0]/",
+    "http://[fe80::1%1]/",
+    "http://[::1].example.com/",
+    "http://[v1.fe80::1]/",
+    "http://[127.0.0.1]/",
+    "http://[]/",
+    "http://example.com:0/",
+    "http://127.0.0.1:0/",
+    "http://example.com:-1/",
+    "http://example.com:65536/",
+    "http://example.com:80:80/",
+    "http://example.com:8_0/",
+    "http://@example.com/",
+    "http://:@example.com/",
+    "http://example.com@127.0.0.1/",
+    "http://example.com:80@169.254.169.254/",
+    "http://foo@evil.com:80@127.0.0.1/",
+    "http://127.0.0.1@/",
+    "http://127.1.1.1:80\\@127.2.2.2:80/",
+    "http://1.1.1.1 &@2.2.2.2# @3.3.3.3/",
+    "http://example.com%00.127.0.0.1/",
+    "http://127.0.0.1%00.example.com/",
+    "http://127.0.0.1%2eexample.com/",
+    "http://127.0.0.1\x00.example.com/",
+    "http://example.com\n.127.0.0.1/",
+    "http://%31%32%37.0.0.1/",
+    "http://%6c%6f%63alhost/",
+    "http://169.254.169.254%2f/",
+    "http:127.0.0.1/",
+    "http:/127.0.0.1/",
+    "http:///127.0.0.1/",
+    "http://\\127.0.0.1/",
+    "dict://127.0.0.1:11211/",
+    "unix:///var/run/docker.sock",
+    "http+unix://%2Fvar%2Frun%2Fdocker.sock/",
+    "http://.example.com/",
+    "http://example..com/",
+    "http://example.com../",
+    "http://-example.com/",
+    "http://" + "a" * 64 + ".com/",
+    "http://" + ".".join(["a" * 60] * 5) + "/",
+    "http://exam,ple.com/",
+    "http://127.0.0.1,example.com/",
+    "http://example.com;127.0.0.1/",
+    "http://$(hostname).example.com/",
 ]
 
 
@@ -121,7 +252,7 @@ class Connections:
         self._answers = [[one] if isinstance(one, str) else list(one) for one in addresses]
         monkeypatch.setattr(socket, "getaddrinfo", self._look_up)
         monkeypatch.setattr(urllib3.util.connection, "create_connection", self._open)
-        monkeypatch.setattr(outbound, "_pools", urllib3.PoolManager)
+        monkeypatch.setattr(outbound, "pools", urllib3.PoolManager)
 
     def _look_up(self, host: str, port: int, **_: Any) -> list[Any]:
         self.looked_up.append(host)
@@ -136,8 +267,8 @@ class Connections:
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_a_refused_address_is_told_from_its_text(url: str) -> None:
-    assert outbound.refusal(url) in ("refused_address", "bad_url")
-    assert outbound.refusal(url.replace("http:", "HTTPS:")) in ("refused_address", "bad_url")
+    assert outbound.refusal(url) == "refused_address"
+    assert outbound.refusal(url.replace("http:", "HTTPS:")) == "refused_address"
 
 
 @pytest.mark.parametrize("url", NO_URLS)
@@ -158,6 +289,22 @@ def test_what_is_no_url_is_told(url: str) -> None:
         "https://example.com./",
         "https://internal.example.com/",
         "https://local/",
+        "https://example.com/a@b?c=@d#@e",
+        "https://example.com:443/",
+        "https://a_b.example-1.com/",
+        "https://1.example.com/",
+        "https://127.0.0.1.example.com/",
+        "http://8.8.8.8:1/",
+        "http://134744072/",
+        "http://100.63.255.255/",
+        "http://100.128.0.1/",
+        "http://172.15.255.255/",
+        "http://172.32.0.1/",
+        "http://192.167.255.255/",
+        "http://223.255.255.255/",
+        "http://[64:ff9b::8.8.8.8]/",
+        "http://[2001:200::1]/",
+        "http://[2a00:1450:4001:81b::200e]/",
     ],
 )
 def test_a_target_on_the_internet_is_taken(url: str) -> None:
@@ -188,6 +335,21 @@ def test_a_call_to_no_url_is_refused(url: str) -> None:
         ["10.0.0.1"],
         ["::1"],
         ["fe80::1%eth0"],
+        ["169.254.100.1"],
+        ["0.0.0.0"],
+        ["100.64.0.1"],
+        ["::"],
+        ["::127.0.0.1"],
+        ["::ffff:169.254.169.254"],
+        ["64:ff9b::a9fe:a9fe"],
+        ["64:ff9b:1::a9fe:a9fe"],
+        ["2002:7f00:1::"],
+        ["2001:0:4136:e378:8000:63bf:5601:5601"],
+        ["fd00:ec2::254"],
+        ["8.8.8.8", "8.8.4.4", "127.0.0.1"],
+        ["10.0.0.1", "8.8.8.8"],
+        ["8.8.8.8", "::1"],
+        ["8.8.8.8", "64:ff9b::10.0.0.1"],
         ["::ffff:10.0.0.1"],
         ["8.8.8.8", "10.0.0.1"],
         ["2606:4700:4700::1111", "fd00::1"],
@@ -214,6 +376,26 @@ def test_a_name_is_looked_up_once_and_the_address_checked_is_used(monkeypatch: p
     assert network.opened == ["8.8.8.8"], "the second look-up led inside, and nothing was opened"
 
 
+def test_a_name_that_turns_inside_between_two_attempts_is_refused_at_the_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Connections(monkeypatch, "8.8.8.8", ["8.8.8.8", "127.0.0.1"], "1.1.1.1")
+    reasons = []
+    for _ in range(3):
+        with pytest.raises(outbound.OutboundError) as caught:
+            outbound.send("POST", "https://rebinding.example.com/", headers={})
+        reasons.append(caught.value.reason)
+    assert reasons == ["unreachable", "address_refused", "unreachable"]
+    assert network.opened == ["8.8.8.8", "1.1.1.1"]
+
+
+def test_a_look_up_that_takes_all_the_time_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Connections(monkeypatch, "8.8.8.8")
+    with pytest.raises(outbound.TimedOut):
+        outbound.send("POST", "http://example.com/", headers={}, seconds=0)
+    assert (network.looked_up, network.opened) == (["example.com"], [])
+
+
 def test_ipv4_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Connections(monkeypatch, ["2606:4700:4700::1111", "8.8.8.8"])
     with pytest.raises(outbound.OutboundError):
@@ -232,24 +414,56 @@ def test_a_name_without_an_address_is_told(error: Exception, monkeypatch: pytest
     assert caught.value.reason == "not_resolved"
 
 
-def test_the_local_stack_reaches_this_machine_and_nothing_else_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound, "_settings", lambda: outbound.OutboundSettings(allow_loopback_targets=True))
-    for url in ("http://127.0.0.1:9000/", "http://localhost/", "http://[::1]/", "http://127.1/"):
-        assert outbound.refusal(url) is None
-    for url in (
-        "http://10.0.0.1/",
-        "http://169.254.169.254/",
-        "http://[fe80::1]/",
-        "http://0.0.0.0/",
-        "http://a.local/",
-    ):
-        assert outbound.refusal(url) == "refused_address"
+
+
+@pytest.mark.parametrize("url", THIS_MACHINE)
+@pytest.mark.usefixtures("local_stack")
+def test_the_local_stack_reaches_this_machine(url: str) -> None:
+    assert outbound.refusal(url) is None
+
+
+@pytest.mark.parametrize("url", INSIDE)
+@pytest.mark.usefixtures("local_stack")
+def test_the_local_stack_reaches_nothing_else_inside(url: str) -> None:
+    assert outbound.refusal(url) == "refused_address"
+
+
+@pytest.mark.parametrize(
+    ("led_to", "opened"),
+    [
+        (["127.0.0.1"], ["127.0.0.1"]),
+        (["127.0.0.1", "::1"], ["127.0.0.1"]),
+        (["10.0.0.1"], []),
+        (["127.0.0.1", "10.0.0.1"], []),
+        (["127.0.0.1", "169.254.169.254"], []),
+        (["0.0.0.0"], []),
+    ],
+)
+@pytest.mark.usefixtures("local_stack")
+def test_a_name_leads_the_local_stack_to_this_machine_alone(
+    led_to: list[str], opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Connections(monkeypatch, led_to)
+    with pytest.raises(outbound.OutboundError) as caught:
+        outbound.send("POST", "http://receiver.example.com/", headers={})
+    assert network.opened == opened
+    assert caught.value.reason == ("unreachable" if opened else "address_refused")
 
 
 @given(st.text(max_size=100))
 def test_no_text_breaks_the_check(text: str) -> None:
     for url in (text, f"http://{text}/", f"https://example.com/{text}"):
         assert outbound.refusal(url) in (None, "bad_url", "refused_address")
+
+
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_that_python_calls_special_is_none_of_the_internet(address: Any) -> None:
+    if addresses.is_public(address) and address not in ipaddress.ip_network("64:ff9b::/96") and not address.ipv4_mapped:
+        assert address.is_global
+        assert (address.is_multicast, address.is_reserved, address.is_site_local) == (False, False, False)
 
 
 @given(st.ip_addresses(v=4).filter(lambda address: not address.is_global or address.is_multicast))

@@ -2,28 +2,34 @@
 
 A host is resolved at every call, every address it has is checked, and the connection goes to the address that was
 checked, with the host's own name in TLS and `Host`. So a name that changes between two look-ups gains nothing.
+What comes back is not trusted either: neither its pace nor its length.
 """
 
 import ipaddress
+import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from heapq import heappop, heappush
-from itertools import count
-from typing import Any
+from http.client import IncompleteRead
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
+from urllib3.exceptions import (
+    HTTPError,
+    InvalidChunkLength,
+    LocationParseError,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
 from urllib3.exceptions import TimeoutError as RequestTimeout
 from urllib3.util import Timeout, Url, parse_url
 
-from hub import settings
+from hub import addresses, settings
+from hub.addresses import Address
+from hub.connection_pools import ending_at, pools
 
 USER_AGENT = "Hub/1.0"
 SECONDS = 10.0
@@ -31,10 +37,9 @@ CONNECT_SECONDS = 3.0
 MAX_RESPONSE_BYTES = 65_536
 
 _PORTS = {"http": 80, "https": 443}
-_EMBEDDING_IPV4 = [
-    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
-]
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAME = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*\.?\Z")
+_INNER_NAMES = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
+_OF_THIS_MACHINE = {"localhost", "ip6-localhost", "ip6-loopback"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,24 @@ class NotResolved(OutboundError):
     reason = "not_resolved"
 
 
+class TlsFailed(OutboundError):
+    """No TLS came about: an invalid certificate, mostly."""
+
+    reason = "tls_failed"
+
+
+class ClosedEarly(OutboundError):
+    """The connection ended before the answer did."""
+
+    reason = "closed_early"
+
+
+class BadAnswer(OutboundError):
+    """What came is no HTTP, or a head beyond all measure."""
+
+    reason = "bad_answer"
+
+
 class TimedOut(OutboundError):
     """No complete answer within the time allowed."""
 
@@ -88,8 +111,8 @@ def refusal(url: str) -> str | None:
     except ValueError:
         return "bad_url"
     host = _host(parts)
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-        return None if host == "localhost" and _settings().allow_loopback_targets else "refused_address"
+    if host in _OF_THIS_MACHINE or host.endswith(_INNER_NAMES):
+        return None if host in _OF_THIS_MACHINE and _settings().allow_loopback_targets else "refused_address"
     address = _literal(host)
     return "refused_address" if address is not None and not _is_allowed(address) else None
 
@@ -105,6 +128,7 @@ def send(
 ) -> Response:
     """Make one request and answer with whatever status came back. Raises `OutboundError`."""
     started = time.perf_counter()
+    deadline = started + seconds
     try:
         parts = _parts(url)
     except ValueError:
@@ -112,32 +136,45 @@ def send(
     host = _host(parts)
     port = parts.port or _PORTS[parts.scheme or ""]
     target = _checked_address(host, port)
-    pool = _pools().connection_from_host(str(target), port, parts.scheme, _tls(host) if parts.scheme == "https" else {})
-    deadline = started + seconds
+    left = deadline - time.perf_counter()
+    if left <= 0:
+        raise TimedOut("the look-up of the name took all the time")
+    pool = pools().connection_from_host(str(target), port, parts.scheme, _tls(host) if parts.scheme == "https" else {})
     try:
-        with _ending_at(deadline):
+        with ending_at(deadline):
             answer = pool.urlopen(
                 method,
                 parts.request_uri,
                 body=body,
                 headers={"Host": parts.netloc or host, "User-Agent": USER_AGENT, **headers},
-                timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), total=seconds),
+                timeout=Timeout(connect=min(CONNECT_SECONDS, left), total=left),
                 retries=False,
                 redirect=False,
                 preload_content=False,
                 assert_same_host=False,
             )
             content = _read(answer, max_response_bytes)
-    except NewConnectionError as error:  # which urllib3 counts among its time-outs
-        raise OutboundError(str(error)) from error
-    except RequestTimeout as error:
-        raise TimedOut(str(error)) from error
     except (HTTPError, OSError) as error:
-        late = time.perf_counter() >= deadline
-        raise (TimedOut if late else OutboundError)(str(error)) from error
+        raise _failure(error, late=time.perf_counter() >= deadline)(str(error)) from error
     if time.perf_counter() >= deadline:  # a header or body that was cut can look complete
         raise TimedOut("no complete answer in time")
     return Response(answer.status, answer.headers, content, round((time.perf_counter() - started) * 1000))
+
+
+def _failure(error: Exception, *, late: bool) -> type[OutboundError]:
+    if late:
+        return TimedOut
+    if isinstance(error, NewConnectionError):  # which urllib3 counts among its time-outs
+        return OutboundError
+    if isinstance(error, RequestTimeout):
+        return TimedOut
+    if isinstance(error, SSLError):
+        return TlsFailed
+    cause = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else error
+    is_closed = isinstance(cause, OSError | IncompleteRead | ProtocolError) and not isinstance(
+        cause, InvalidChunkLength
+    )
+    return ClosedEarly if is_closed else BadAnswer
 
 
 def _parts(url: str) -> Url:
@@ -145,9 +182,16 @@ def _parts(url: str) -> Url:
         parts = parse_url(url)
     except LocationParseError as error:
         raise ValueError(url) from error
-    if parts.scheme not in _PORTS or not parts.host or parts.auth or "%" in parts.host or len(url) > 2048:
+    if parts.scheme not in _PORTS or not parts.host or len(url) > 2048:
         raise ValueError(url)
     if any(character <= " " or character == "\\" or ord(character) > 126 for character in url):
+        raise ValueError(url)
+    # Nobody means well with an empty user, an escaped host or port 0, which would stand for the scheme's own.
+    if re.match(r"[^/?#]*[@%]", url.partition("://")[2]) or parts.port == 0:
+        raise ValueError(url)
+    if parts.host.startswith("["):
+        ipaddress.IPv6Address(parts.host.strip("[]"))
+    elif not _NAME.match(parts.host.lower()):
         raise ValueError(url)
     return parts
 
@@ -173,36 +217,21 @@ def _checked_address(host: str, port: int) -> Address:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NotResolved(host) from error
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    if not addresses or not all(_is_allowed(address) for address in addresses):
+    led_to = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    if not led_to or not all(_is_allowed(address) for address in led_to):
         raise AddressRefused(host)
     # Lambda reaches IPv6 only from subnets set up for it.
-    return min(addresses, key=lambda address: address.version)
+    return min(led_to, key=lambda address: address.version)
 
 
 def _is_allowed(address: Address) -> bool:
-    inner = _innermost(address)
-    if inner.is_loopback:
-        return _settings().allow_loopback_targets
-    # Site-local addresses (RFC 3879) were given up, not given away: Python calls them global.
-    is_site_local = isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local
-    return inner.is_global and not inner.is_multicast and not is_site_local
-
-
-def _innermost(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, Teredo, NAT64, IPv4-compatible."""
-    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback or address.is_unspecified:
-        return address
-    inner: Address | None = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-    if inner is None and any(address in network for network in _EMBEDDING_IPV4):
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inner or address
+    return addresses.is_public(address) or (_settings().allow_loopback_targets and addresses.is_loopback(address))
 
 
 def _read(answer: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     """Read the body up to a limit; a connection with more to come is closed, not drained."""
     content = b""
-    for chunk in answer.stream(4096, decode_content=False):
+    for chunk in answer.stream(min(limit, 4096), decode_content=False):
         content += chunk
         if len(content) >= limit:
             answer.close()
@@ -211,121 +240,13 @@ def _read(answer: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     return content
 
 
-_call = threading.local()
-
-
-@contextmanager
-def _ending_at(deadline: float) -> Iterator[None]:
-    """Cut this thread's connections when the time is over: urllib3's time-outs start anew at every byte that comes."""
-    lines: list[socket.socket] = []
-    _call.lines = lines
-    _watch().add(deadline, lines)
-    try:
-        yield
-    finally:
-        _watch().forget(lines)
-
-
-class _Watch:
-    """One thread for all calls: a timer of its own would cost each more than the call itself."""
-
-    def __init__(self) -> None:
-        self._due: list[tuple[float, int, list[socket.socket]]] = []
-        self._numbers = count()
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def add(self, deadline: float, lines: list[socket.socket]) -> None:
-        """Cut what stands in `lines` at the deadline."""
-        with self._changed:
-            heappush(self._due, (deadline, next(self._numbers), lines))
-            if self._due[0][2] is lines:
-                self._changed.notify()
-
-    def forget(self, lines: list[socket.socket]) -> None:
-        """Leave them: the call is over, and its connection may serve another."""
-        with self._changed:
-            lines.clear()
-
-    def _run(self) -> None:
-        with self._changed:
-            while True:
-                wait = self._due[0][0] - time.perf_counter() if self._due else None
-                if wait is None or wait > 0:
-                    self._changed.wait(wait)
-                    continue
-                for line in heappop(self._due)[2]:
-                    with suppress(OSError):
-                        line.shutdown(socket.SHUT_RDWR)
-
-
-@cache
-def _watch() -> _Watch:
-    return _Watch()
-
-
-class _Line:
-    """The socket of a connection, for `_Watch`: a duplicate, because TLS replaces it by one of its own."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._duplicate = connection.dup()
-        self.hold()
-
-    def hold(self) -> None:
-        """Let the call that is under way in this thread cut it."""
-        _call.lines.append(self._duplicate)
-
-    def close(self) -> None:
-        """Give the duplicate back."""
-        self._duplicate.close()
-
-
-class _HttpConnection(HTTPConnection):
-    line: _Line | None = None
-
-    def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
-        self.line = _Line(made)
-        return made
-
-    def request(self, *arguments: Any, **more: Any) -> None:
-        if self.line and self.sock:
-            self.line.hold()
-        super().request(*arguments, **more)
-
-    def close(self) -> None:
-        if self.line:
-            self.line.close()
-            self.line = None
-        super().close()
-
-
-class _HttpsConnection(_HttpConnection, HTTPSConnection):
-    pass
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
-@cache
-def _pools() -> urllib3.PoolManager:
-    pools = urllib3.PoolManager(num_pools=200, maxsize=20, block=False)
-    pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-    return pools
-
-
 @cache
 def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
 def _tls(host: str) -> dict[str, object]:
-    return {"ssl_context": _tls_context(), "server_hostname": host, "assert_hostname": host}
+    return {"ssl_context": _tls_context(), "server_hostname": host}
 
 
 @cache
