@@ -27,4 +27,4 @@ def page(
         condition=" AND ".join(f"#{name} = :{name}" for name in wanted),
         values=wanted,
     )
-    return paging.by_cursor(query, size, cursor)
+    return paging.by_cursor([query], size, cursor)

@@ -1,12 +1,12 @@
 """Lists in pages: by number, exact up to 10,000 rows, and by cursor, whose cost does not grow with depth."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hub.errors import FieldError, InvalidRequest
-from hub.store import table
+from hub.store import keys, table
 from hub.store.items import Item
 
 MAX_OFFSET_ROWS = 10_000
@@ -50,32 +50,44 @@ class CursorPage(Generic[T]):
 Page = OffsetPage[T] | CursorPage[T]
 
 
-def read(query: table.Query, page: int, size: int, cursor: str | None) -> Page[Item]:
-    """Read a page of a query: the one after `cursor` where that was asked for (`""`: the first), else by number."""
-    return by_number(query, page, size) if cursor is None else by_cursor(query, size, cursor)
+def read(
+    rows: table.Query | Sequence[table.Query],
+    page: int,
+    size: int,
+    cursor: str | None,
+    total: Callable[[], int] | None = None,
+) -> Page[Item]:
+    """Read a page of a list: the one after `cursor` where that was asked for (`""`: the first), else by number.
+
+    Several queries are read as one list in the order of their sort keys; they share direction and index. `total`
+    knows how many rows there are, nearly or exactly, where counting them would cost too much.
+    """
+    queries = [rows] if isinstance(rows, table.Query) else list(rows)
+    if cursor is None:
+        return by_number(queries, page, size, total)
+    return by_cursor(queries, size, cursor)
 
 
-def by_number(query: table.Query, page: int, size: int) -> OffsetPage[Item]:
-    """Read page `page` of a query and count the rows behind it for the exact total.
+def by_number(
+    queries: Sequence[table.Query], page: int, size: int, total: Callable[[], int] | None = None
+) -> OffsetPage[Item]:
+    """Read page `page`; without a `total` the rows behind it are counted, exactly.
 
-    Raises `InvalidRequest` naming cursor paging when more than 10,000 rows match.
+    Raises `InvalidRequest` naming cursor paging for a page, or without a `total` a list, beyond 10,000 rows.
     """
     end = page * size
     if end - size > MAX_OFFSET_ROWS:
         raise too_many_rows()
-    matching: list[Item] = []
-    following: Item | None = None
-    for items, key in table.pages(query, limit=end):
-        matching += items
-        following = key
-        if len(matching) >= end:
-            break
-    total = len(matching)
-    if following:
-        total += table.count(query, after=following, bound=MAX_OFFSET_ROWS - total)
-    if total > MAX_OFFSET_ROWS:
-        raise too_many_rows()
-    return OffsetPage(matching[end - size : end], page, size, total)
+    found, behind = _first(queries, end)
+    number = len(found)
+    if behind and total:
+        number = max(number, total())
+    elif behind:
+        for query, key in behind:
+            number += table.count(query, after=key, bound=MAX_OFFSET_ROWS - number)
+        if number > MAX_OFFSET_ROWS:
+            raise too_many_rows()
+    return OffsetPage(_whole(queries, found[end - size : end]), page, size, number)
 
 
 def too_many_rows() -> InvalidRequest:
@@ -83,25 +95,48 @@ def too_many_rows() -> InvalidRequest:
     return InvalidRequest(FieldError("page", "use_cursor", {"limit": MAX_OFFSET_ROWS}))
 
 
-def by_cursor(query: table.Query, size: int, cursor: str) -> CursorPage[Item]:
+def by_cursor(queries: Sequence[table.Query], size: int, cursor: str) -> CursorPage[Item]:
     """Read the page that follows `cursor` (`""`: the first). Raises `InvalidRequest` for one of another list."""
-    after = _after(query, cursor) if cursor else None
+    last = read_cursor(cursor) if cursor else None
+    if last is not None:
+        if not any(query.covers(last) for query in queries):
+            raise InvalidRequest(FieldError("cursor", "malformed"))
+        queries = [query.since(last) for query in queries]
+    found, _ = _first(queries, size + 1, last)
+    page, more = found[:size], len(found) > size
+    return CursorPage(_whole(queries, page), size, write_cursor(queries[0].sort_key(page[-1])) if more else None)
+
+
+def _first(
+    queries: Sequence[table.Query], wanted: int, last: str | None = None
+) -> tuple[list[Item], list[tuple[table.Query, Item]]]:
+    """At least the first rows of all queries together, without the `last` of a page before.
+
+    Beside them, for every query with more, the key behind which its unread rows are.
+    """
     found: list[Item] = []
-    for items, following in table.pages(query, limit=size + 1, after=after):
-        found += items
-        if len(found) > size or not following:
-            break
-    more = len(found) > size
-    found = found[:size]
-    return CursorPage(found, size, write_cursor(found[-1]["sk"]) if more else None)
+    behind: list[tuple[table.Query, Item]] = []
+    for query in queries:
+        read: list[Item] = []
+        for items, key in table.pages(query, limit=wanted + (last is not None)):
+            read += [item for item in items if query.sort_key(item) != last]
+            if len(read) >= wanted:
+                if key:
+                    behind.append((query, key))
+                break
+        found += read
+    return sorted(found, key=queries[0].sort_key, reverse=queries[0].newest_first), behind
 
 
-def _after(query: table.Query, cursor: str) -> Item:
-    sort_key = read_cursor(cursor)
-    # DynamoDB fails a query that would go on after a key outside its bounds.
-    if not query.covers(sort_key):
-        raise InvalidRequest(FieldError("cursor", "malformed"))
-    return {"pk": query.pk, "sk": sort_key}
+def _whole(queries: Sequence[table.Query], rows: list[Item]) -> list[Item]:
+    """The items of rows of an index that holds no more than keys; one that is gone meanwhile is left out."""
+    if not queries[0].keys_only or not rows:
+        return rows
+    name = queries[0].table
+    places: list[keys.Key] = [{"pk": row["pk"], "sk": row["sk"]} for row in rows]
+    found = table.get_many({name: places})
+    items = (found.get((name, place["pk"], place["sk"])) for place in places)
+    return [item for item in items if item is not None]
 
 
 def write_cursor(sort_key: str) -> str:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 """Tries of a batch or a transaction that DynamoDB answers only in part or postpones."""
+
+_FIRST, _LAST = " ", "\U0010ffff"
+"""No sort key lies outside of them."""
 
 _NAME = re.compile(r"#(\w+)")
 _THROTTLED = {
@@ -223,7 +226,8 @@ class Query:
     """Items of one partition (of an index, where `index` names one), by default the newest first.
 
     `prefix` or `between` (both ends included) narrow the sort key; `condition` filters what was read. `consistent`
-    reads see every write that was answered, at twice the price, and not on an index.
+    reads see every write that was answered, at twice the price, and not on an index. `keys_only`: the index holds no
+    more, so that a change of the rest of an item costs no write of it.
     """
 
     table: str
@@ -235,6 +239,18 @@ class Query:
     index: str = ""
     newest_first: bool = True
     consistent: bool = False
+    keys_only: bool = False
+
+    def sort_key(self, item: Mapping[str, Any]) -> str:
+        """Where an item stands in its order."""
+        key: str = item[f"{self.index}_sk" if self.index else "sk"]
+        return key
+
+    def since(self, sort_key: str) -> "Query":
+        """The same from a sort key on, the item that has it included."""
+        first, last = self.between or (self.prefix or _FIRST, self.prefix + _LAST)
+        between = (first, min(last, sort_key)) if self.newest_first else (max(first, sort_key), last)
+        return replace(self, prefix="", between=between)
 
     def covers(self, sort_key: str) -> bool:
         """Whether a sort key lies within its bounds."""
