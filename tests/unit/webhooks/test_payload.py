@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.webhooks import payload, signing
@@ -17,11 +17,8 @@ SECRET = "your_webhook_secret"
 
 CHARACTERS = st.sampled_from('aZ09 "\\/\b\f\n\r\t\x00\x1f\x7f\x80\u2028\u2029\ufeff中文键名é😀𝄞\ud800\udfff')
 TEXTS = st.text(CHARACTERS | st.characters(exclude_categories=()), max_size=12)
-NAMES = (
-    TEXTS
-    | st.integers(0, 2**32).map(str)
-    | st.sampled_from(["", "0", "00", "01", "-1", "1.0", "4294967294", "4294967295", "4294967296", "١", "__proto__"])
-)
+ODD_NAMES = ["4294967295", "4294967296", "4294967294", "", "00", "01", "-1", "1.0", "١", "__proto__", "10", "9", "0"]
+NAMES = TEXTS | st.integers(0, 2**32).map(str) | st.sampled_from(ODD_NAMES)
 NUMBERS = (
     st.integers()
     | st.integers(-(2**70), 2**70)
@@ -51,9 +48,10 @@ def receiver() -> Iterator[Receiver]:
 def test_document_3_accepts_a_thousand_random_payloads(receiver: Receiver) -> None:
     accepted = 0
 
-    @settings(max_examples=1000, derandomize=True, deadline=None)
+    @settings(max_examples=1000, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(VALUES)
     @example(json.loads("[" * 200 + "]" * 200))
+    @example(dict.fromkeys(ODD_NAMES, 1))
     def accepts(data: Any) -> None:
         nonlocal accepted
         body = payload.serialize(event(data)).encode()
