@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from functions.webhooks import delivery, dispatch, endpoints, health, log, statistics
 from functions.webhooks.dispatch import Due
 from functions.webhooks.log import Place, Standing, StoredDelivery
 from functions.webhooks.models import Status
 from functions.webhooks.store import StoredWebhook
 from hub import queues, times
+from hub.errors import Unavailable
 from hub.telemetry import count, lambda_handler, logger
 
 CONCURRENCY = 10
@@ -56,7 +59,7 @@ def _place(message: dict[str, Any]) -> Place:
 
 
 def _waiting(messages: dict[str, dict[str, Any]], standings: dict[Place, Standing]) -> dict[str, Due]:
-    """What is not to be attempted here and now: before its slot, after it without getting another, or in the wrong lane."""
+    """What is not to be attempted here and now: too early for its slot, without one, or in the wrong lane."""
     now = times.now_ms()
     waiting: dict[str, Due] = {}
     for message_id, message in messages.items():
@@ -102,7 +105,8 @@ def _row_to_attempt(message: dict[str, Any], standing: Standing) -> StoredDelive
 def _attempt_all(due: dict[Place, _Ready]) -> set[Place]:
     """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch.
 
-    Answers with those that could not even be attempted, for a reason of ours: their messages come again.
+    Answers with those that, for a reason of ours, could not be attempted or whose outcome could not be noted: their
+    messages come again.
     """
     attempts = {_pool().submit(delivery.attempt, ready.webhook, ready.row): place for place, ready in due.items()}
     settled: list[StoredDelivery] = []
@@ -112,13 +116,13 @@ def _attempt_all(due: dict[Place, _Ready]) -> set[Place]:
         ready = due[attempts[done]]
         try:
             outcome = done.result()
+            after = _settle(ready, outcome)
         except Exception:  # noqa: BLE001 - whatever is wrong with one delivery must not take its batch along
             place = {"log_id": ready.row.id, "webhook_id": ready.webhook.id}
-            logger().exception("a delivery could not be attempted", extra=place)
+            logger().exception("a delivery could not be attempted or its outcome not noted", extra=place)
             unsent.add(attempts[done])
             continue
-        after = _settle(ready, outcome)
-        if after.generation == 0 and after.status != "pending":
+        if after.generation == 0 and after.status == "success":
             settled.append(after)
         learned.setdefault(ready.row.place[:2], []).append((outcome, after.status))
     log.put(settled)
@@ -135,7 +139,7 @@ def _settle(ready: _Ready, outcome: dict[str, Any]) -> StoredDelivery:
     after = delivery.with_attempt(row, outcome, status, times.now_ms() + wait * 1000)
     if row.generation:
         log.record(row, outcome, status, after.due_at)
-    elif status == "pending" and not log.begin(after):
+    elif status != "success" and not log.begin(after):
         return after
     if status == "pending":
         delivery.keep_trying(after)
@@ -153,10 +157,19 @@ def _as_they_end(
             yield done
     except TimeoutError:
         slow = {due[attempts[one]].row.place[:2]: due[attempts[one]] for one in running if not one.done()}
-        for (tenant, webhook_id), ready in slow.items():
-            if not ready.endpoint.slow:
-                endpoints.change(tenant, webhook_id, slow=True)
+        for ready in slow.values():
+            _mark_slow(ready)
         yield from as_completed(running)
+
+
+def _mark_slow(ready: _Ready) -> None:
+    if ready.endpoint.slow:
+        return
+    try:
+        endpoints.change(ready.webhook.tenant, ready.webhook.id, slow=True)
+    except (Unavailable, BotoCoreError):
+        # Its outcome tells the same in a few seconds; to fail here would send the whole batch again.
+        logger().warning("a slow endpoint was not noted", exc_info=True, extra={"webhook_id": ready.webhook.id})
 
 
 def _learn(due: dict[Place, _Ready], learned: dict[tuple[str, str], list[tuple[dict[str, Any], Status]]]) -> None:

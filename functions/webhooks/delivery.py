@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
@@ -194,10 +194,10 @@ def _seconds(retry_after: str | None) -> int:
         return min(int(text[:10]), MAX_RETRY_AFTER)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        # A date without a zone is meant in UTC (RFC 5322's "-0000").
+        seconds = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - times.now()
+    except (ValueError, OverflowError):
         return 0
-    # A date without a zone is meant in UTC (RFC 5322's "-0000").
-    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return min(max(0, round(seconds)), MAX_RETRY_AFTER)
 
 

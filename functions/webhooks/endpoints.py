@@ -71,13 +71,17 @@ def reserve(tenant: str, webhook_id: str, slots: int) -> tuple[Endpoint, list[in
 
 
 def pause(tenant: str, webhook_id: str, until: int) -> None:
-    """Give no slot before a time."""
-    later = _update(tenant, webhook_id, "SET #paused_until = :until, #next_at = :until", {"until": until})
-    both = "attribute_not_exists(#next_at) OR #next_at < :until"
-    try:
-        table.write(table.Update(later.table, later.key, later.expression, both, later.values))
-    except table.ConditionFailed:
-        table.write(_update(tenant, webhook_id, "SET #paused_until = :until", {"until": until}))
+    """Give no slot before a time; a pause that ends later stays."""
+    place, values = key(tenant, webhook_id), {"until": until}
+    for changes, condition in (
+        ("SET #paused_until = :until, #next_at = :until", "attribute_not_exists(#next_at) OR #next_at < :until"),
+        ("SET #paused_until = :until", "attribute_not_exists(#paused_until) OR #paused_until < :until"),
+    ):
+        try:
+            table.write(table.Update(table.activity(), place, changes, condition, values))
+        except table.ConditionFailed:
+            continue
+        return
 
 
 def change(tenant: str, webhook_id: str, *, slow: bool | None = None, failing_since: int | None = None) -> Endpoint:

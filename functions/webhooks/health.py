@@ -21,7 +21,13 @@ WARNED_AFTER_MS = DISABLED_AFTER_MS // 2
 
 
 def learn(webhook: StoredWebhook, endpoint: Endpoint, outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Take note of attempts at an endpoint; writes only where they tell something new."""
+    """Take note of attempts at an endpoint; writes only where they tell something new.
+
+    What was never sent, as it is too large, tells nothing.
+    """
+    outcomes = [outcome for outcome in outcomes if outcome["error"] != delivery.TOO_LARGE]
+    if not outcomes:
+        return
     successes = [outcome for outcome in outcomes if delivery.is_success(outcome)]
     slow = any(outcome["ms"] > SLOW_MS for outcome in outcomes)
     quick = bool(successes) and not slow
@@ -43,7 +49,7 @@ def learn(webhook: StoredWebhook, endpoint: Endpoint, outcomes: Sequence[Mapping
 
 
 def _consider(webhook: StoredWebhook, endpoint: Endpoint) -> None:
-    """Warn of an endpoint that has failed for half of the time it is given, and switch off one that has for all of it."""
+    """Warn of an endpoint that has failed for half of the time it is given; switch off one that has for all of it."""
     failing_ms = times.now_ms() - endpoint.failing_since
     if failing_ms < WARNED_AFTER_MS or (failing_ms < DISABLED_AFTER_MS and endpoint.warned):
         return
@@ -52,12 +58,12 @@ def _consider(webhook: StoredWebhook, endpoint: Endpoint) -> None:
         endpoints.change(webhook.tenant, webhook.id, failing_since=0)
     elif failing_ms >= DISABLED_AFTER_MS:
         _tell(webhook, "webhook.disabled", "failing", endpoint.failing_since)
-    else:
-        _tell(webhook, "webhook.failing", "failing", endpoint.failing_since)
+    elif _tell(webhook, "webhook.failing", "failing", endpoint.failing_since):
         endpoints.warned(webhook.tenant, webhook.id)
 
 
-def _tell(webhook: StoredWebhook, name: str, reason: DisabledReason, since: int) -> None:
+def _tell(webhook: StoredWebhook, name: str, reason: DisabledReason, since: int) -> bool:
+    """Write an event with its webhook; `False` when that was changed meanwhile: the next failure asks again."""
     now = max(times.now_ms(), webhook.updated_at + 1)
     data: dict[str, Any] = {"webhook_id": webhook.id, "url": webhook.url, "reason": reason}
     changes: dict[str, Any] = {"updated_at": now}
@@ -72,7 +78,7 @@ def _tell(webhook: StoredWebhook, name: str, reason: DisabledReason, since: int)
     try:
         store.replace(replace(webhook, **changes), webhook.updated_at, [events.event(name, by, data)])
     except table.ConditionFailed:
-        # Changed meanwhile, by its owner or by another worker that saw the same: the next failure asks again.
-        return
+        return False
     logger().warning(name, extra={"tenant": webhook.tenant, "webhook_id": webhook.id, "reason": reason})
     count("WebhooksDisabled" if name == "webhook.disabled" else "WebhooksFailing")
+    return True

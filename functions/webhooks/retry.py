@@ -10,11 +10,11 @@ from hub.telemetry import count, lambda_handler
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Attempt `{"tenant","webhook_id","id","generation","outcome"}` again; `outcome` is the last answer of this function.
+    """Attempt `{"tenant","webhook_id","id","generation","outcome"}` again; `outcome` is this function's last answer.
 
     Answers `{"status","wait_seconds","due"}`: `pending` with the seconds until it is to be asked again (with `due`, the
-    time of the attempt's slot, where the attempt waits for one), `success` or `failed`, or `gone` where there is nothing
-    left to attempt (deleted, or sent anew meanwhile).
+    time of the attempt's slot, where the attempt waits for one), `success` or `failed`, or `gone` where nothing is left
+    to attempt (deleted, or sent anew meanwhile).
     """
     place = (event["tenant"], event["webhook_id"], event["id"])
     # The row may have been written a second ago: an old copy of it would end the delivery here.

@@ -12,7 +12,7 @@ from hub import queues
 
 @pytest.mark.parametrize("bodies", [[], ["a"], ["a"] * 10, ["a"] * 11, ["长" * 80_000] * 3, ["x" * 262_144, "y"]])
 def test_a_batch_has_ten_messages_and_256_kilobytes_at_most(bodies: list[str]) -> None:
-    batches = list(queues._batches(bodies))
+    batches = list(queues._batches([queues.Message(body) for body in bodies]))
     assert [position for batch in batches for position in batch] == list(range(len(bodies)))
     for batch in batches:
         assert 1 <= len(batch) <= 10
@@ -21,7 +21,7 @@ def test_a_batch_has_ten_messages_and_256_kilobytes_at_most(bodies: list[str]) -
 
 @given(st.lists(st.integers(0, 262_144), max_size=60))
 def test_no_message_is_left_out_or_sent_alone_needlessly(sizes: list[int]) -> None:
-    batches = list(queues._batches(["x" * size for size in sizes]))
+    batches = list(queues._batches([queues.Message("x" * size) for size in sizes]))
     assert [position for batch in batches for position in batch] == list(range(len(sizes)))
     for batch, following in pairwise(batches):
         full = sum(sizes[position] for position in batch) + sizes[following[0]] > 262_144
@@ -34,7 +34,7 @@ def test_what_the_queue_does_not_take_is_told(monkeypatch: pytest.MonkeyPatch) -
         return {"Failed": [{"Id": entry["Id"]} for entry in parameters["Entries"] if entry["Id"] in ("3", "11")]}
 
     monkeypatch.setattr(clients.sqs(), "send_message_batch", refuse)
-    assert queues.send("https://queue", [str(number) for number in range(12)]) == {3, 11}
+    assert queues.send("https://queue", [queues.Message(str(number)) for number in range(12)]) == {3, 11}
     assert queues.send("https://queue", []) == set()
 
 

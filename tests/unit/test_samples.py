@@ -246,28 +246,31 @@ def test_webhook_fan_out() -> None:
     assert [message["event"] for message in queued] == ["api_key.created", "api_key.deleted"]
     # What the fan-out queues is what the sample of the deliver function holds.
     expected = json.loads(sample("WebhookDeliverFunction")["Records"][0]["body"])
-    assert queued[0] | {"created_at": 0} == expected | {"created_at": 0}
+    now = {"created_at": 0, "due": 0}
+    assert queued[0] | now == expected | now
 
 
 def test_webhook_deliver(received: tuple[str, list[dict[str, Any]]]) -> None:
-    from functions.webhooks import store
+    from functions.webhooks import log
 
     url, bodies = received
     add_webhook(url)
     assert invoke("WebhookDeliverFunction") == {"batchItemFailures": []}
     assert [body["type"] for body in bodies] == ["api_key.created"]
     wanted = sample("WebhookRetryFunction")
-    rows = store.rows(wanted["tenant"], wanted["webhook_id"], [wanted["id"]])
+    rows = log.named(wanted["tenant"], wanted["webhook_id"], [wanted["id"]])
     assert rows[wanted["id"]].status == "success"
 
 
 def test_webhook_retry(received: tuple[str, list[dict[str, Any]]]) -> None:
-    from functions.webhooks import delivery, store
+    from functions.webhooks import delivery, log
+    from hub import times
 
     url, bodies = received
     add_webhook(url)
     message = json.loads(sample("WebhookDeliverFunction")["Records"][0]["body"])
     failed = {"at": 1, "code": 500, "ms": 1, "error": None}
-    store.put_deliveries([delivery.with_attempt(delivery.from_message(message), failed, "pending")])
-    assert invoke("WebhookRetryFunction") == {"status": "success", "wait_seconds": 0}
+    pending = delivery.with_attempt(delivery.from_message(message), failed, "pending", times.now_ms())
+    log.put([pending])
+    assert invoke("WebhookRetryFunction") == {"status": "success", "wait_seconds": 0, "due": None}
     assert [body["type"] for body in bodies] == ["api_key.created"]

@@ -8,18 +8,21 @@ from typing import Any
 
 import pytest
 
-from functions.webhooks import deliver, delivery, fan_out, retry
-from hub import events, outbound
+from functions.webhooks import deliver, delivery, dispatch, endpoints, fan_out, retry, store
+from functions.webhooks.endpoints import Endpoint
+from functions.webhooks.store import StoredWebhook
+from hub import aws as clients
+from hub import events, outbound, times
 from hub.store import keys, table
 from tests.conftest import Deployment
 from tests.contract import memory
 
-Outcome = int | outbound.OutboundError | BaseException
+Outcome = int | outbound.Response | BaseException
 
 
 @dataclass
 class Receivers:
-    """What webhooks are sent to: statuses (or errors) by URL, used up in order, then 200."""
+    """What webhooks are sent to: statuses (or whole answers, or errors) by URL, used up in order, then 200."""
 
     answers: dict[str, list[Outcome]] = default(default_factory=dict)
     sent: list[tuple[str, dict[str, str], bytes]] = default(default_factory=list)
@@ -34,7 +37,7 @@ class Receivers:
         answer = waiting.pop(0) if waiting else 200
         if isinstance(answer, BaseException):
             raise answer
-        return outbound.Response(answer, {}, b"", 12)
+        return outbound.Response(answer, {}, b"", 12) if isinstance(answer, int) else answer
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class Webhooks:
         return fan_out.handler(batch(*(one if isinstance(one, str) else {"detail": one} for one in messages)), None)
 
     def queued(self) -> list[Any]:
-        """Take what waits for delivery."""
-        return [json.loads(body) for body in memory.received("WebhookDeliveryQueue")]
+        """Take what waits for delivery in either lane, without what is yet to wait for its slot."""
+        lanes = ("WebhookDeliveryQueue", "WebhookSlowDeliveryQueue")
+        return [json.loads(body) for lane in lanes for body in memory.received(lane)]
 
     def deliver(self, *messages: Any) -> Any:
         """Have a batch delivered."""
@@ -65,8 +69,17 @@ class Webhooks:
         return dict(retry.handler(place, None))
 
     def message(self, webhook_id: str, event: dict[str, Any] | None = None) -> Any:
-        """The first attempt of an event's delivery, as it stands in the queue."""
-        return json.loads(delivery.message(delivery.new(self.deployment.tenant, webhook_id, event or self.event())))
+        """The first attempt of an event's delivery, as it stands in the queue when it is due."""
+        made = delivery.new(self.deployment.tenant, webhook_id, event or self.event())
+        return dispatch.first(made) | {"due": times.now_ms(), "slow": False}
+
+    def webhook(self, webhook_id: str) -> StoredWebhook:
+        """A webhook as it is stored."""
+        return store.get(self.deployment.tenant, webhook_id)
+
+    def endpoint(self, webhook_id: str) -> Endpoint:
+        """What is known of a webhook's endpoint."""
+        return endpoints.from_item(table.get(table.activity(), endpoints.key(self.deployment.tenant, webhook_id)))
 
     def logs(self, webhook_id: str, query: str = "") -> list[Any]:
         """The rows that the API shows."""
@@ -78,6 +91,16 @@ class Webhooks:
         """The rows as they are stored."""
         partition = keys.partition(self.deployment.tenant, "DELIVERY", webhook_id)
         return list(table.items(table.Query(table.activity(), partition)))
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A message that was sent to a lane."""
+
+    message: dict[str, Any]
+    lane: str
+    delay: int
+    group: str
 
 
 def batch(*messages: Any) -> dict[str, Any]:
@@ -97,3 +120,18 @@ def webhooks(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Webhook
     receivers = Receivers()
     monkeypatch.setattr(outbound, "send", receivers.send)
     return Webhooks(deployment, receivers)
+
+
+@pytest.fixture
+def lanes(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> list[Queued]:
+    """What is sent to the lanes from now on, whether it can be received yet or not; nothing reaches the queues."""
+    sent: list[Queued] = []
+
+    def send(QueueUrl: str, Entries: Any) -> dict[str, Any]:
+        for entry in Entries:
+            message, lane = json.loads(entry["MessageBody"]), QueueUrl.rpartition("/")[2]
+            sent.append(Queued(message, lane, entry.get("DelaySeconds", 0), entry["MessageGroupId"]))
+        return {}
+
+    monkeypatch.setattr(clients.sqs(), "send_message_batch", send)
+    return sent
