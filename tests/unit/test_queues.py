@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hub import aws as clients
 from hub import queues
+from tests.contract import memory
 
 
 @pytest.mark.parametrize("bodies", [[], ["a"], ["a"] * 10, ["a"] * 11, ["长" * 80_000] * 3, ["x" * 262_144, "y"]])
@@ -44,3 +45,21 @@ def test_a_message_that_is_none_goes_alone(body: str) -> None:
     messages, broken = queues.read(event, "id")
     assert messages == {"2": {"id": "a"}}
     assert queues.failures(broken) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\U0001ffff", "\x7f", "\x80", "\x00", "\u2028", "中"])
+def test_every_character_of_json_can_be_sent(character: str) -> None:
+    url = memory.client("sqs").get_queue_url(QueueName="Subscriber")["QueueUrl"]
+    told = {"name": f'"{character}\\'}
+    assert queues.send(url, [queues.Message(json.dumps(told, ensure_ascii=False))]) == set()
+    assert [json.loads(body) for body in memory.received("Subscriber")] == [told]
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_message_has_the_delay_and_the_group_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(clients.sqs(), "send_message_batch", lambda **given: sent.extend(given["Entries"]) or {})
+    queues.send("https://queue", [queues.Message("{}", 900, "wh_1"), queues.Message("{}", 901), queues.Message("{}")])
+    assert [entry.get("DelaySeconds") for entry in sent] == [900, 900, None], "SQS takes 15 minutes at most"
+    assert [entry.get("MessageGroupId") for entry in sent] == ["wh_1", None, None]
