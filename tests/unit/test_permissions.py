@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.client import BaseClient
 
+from tests.contract import memory
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
 
@@ -311,8 +312,14 @@ def test_audit_log(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("AuditLogFunction")
 
 
+def just_now() -> str:
+    from hub import times
+
+    return times.iso(times.now() - 60)
+
+
 def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.webhooks import endpoints
+    from functions.webhooks import endpoints, replays
 
     work = Work("WebhooksFunction", tenant, monkeypatch)
     body = {"url": "http://127.0.0.1:1/", "events": ["*"], "headers": {"X-Token": "secret"}}
@@ -330,6 +337,12 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work.request("POST /v1/webhooks/{webhook_id}/retry", {}, webhook_id=webhook)
     for active in (False, True):
         work.request("PUT /v1/webhooks/{webhook_id}", {"active": active}, webhook_id=webhook)
+    for _ in range(2):
+        replay = work.request("POST /v1/webhooks/{webhook_id}/replay", {"since": just_now()}, webhook_id=webhook)
+        replay_id = replay["data"]["replay_id"]
+        work.request("GET /v1/webhooks/{webhook_id}/replays/{replay_id}", webhook_id=webhook, replay_id=replay_id)
+        # With another one before it, a replay is written together with that.
+        replays.end("default", webhook, replay_id, 0, "succeeded")
     work.request("DELETE /v1/webhooks/{webhook_id}", webhook_id=webhook)
     gone = work.run(work.event("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook))
     assert gone["statusCode"] == 404
@@ -412,6 +425,34 @@ def test_webhook_retry(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place = {"tenant": "default", "webhook_id": webhook, "id": pending.id, "generation": 0, "outcome": outcome}
     assert work.run(place)["status"] == "pending"
     assert work.used == granted("WebhookRetryFunction")
+
+
+def test_webhook_replay(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.webhooks import delivery, endpoints, log, replays
+    from functions.webhooks.models import ReplayRequest
+
+    webhook = add_webhook()
+    log.put([delivery.unsent(new_delivery(webhook), delivery.INACTIVE)])
+    work = Work("WebhookReplayFunction", tenant, monkeypatch)
+    for status in (None, "failed"):
+        endpoints.change("default", webhook, slow=status is None)
+        wanted = {"since": just_now(), "status": status}
+        replays.start(replays.begin("default", webhook, ReplayRequest.model_validate_json(json.dumps(wanted))))
+        state = memory.executions("WebhookReplayStateMachine")[-1]
+        assert work.run(state)["status"] == "succeeded"
+    assert work.used == granted("WebhookReplayFunction")
+
+
+def test_webhook_reaper(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.webhooks import delivery, log
+    from hub import times
+
+    webhook = add_webhook()
+    outcome = {"at": 1, "code": 500, "ms": 1, "error": None}
+    log.put([delivery.with_attempt(new_delivery(webhook), outcome, "pending", times.now_ms())])
+    work = Work("WebhookReaperFunction", tenant, monkeypatch)
+    work.run({"time": times.iso(times.now() + 1800)})
+    assert work.used == granted("WebhookReaperFunction")
 
 
 def test_every_function_is_tried_here() -> None:
