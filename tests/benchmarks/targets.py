@@ -75,6 +75,7 @@ _CPU_REASONS = {
     "POST /v1/webhooks/{webhook_id}/retry": "ten deliveries are read and queued",
     "PUT /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
     "PATCH /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": "the same, and a secret is made and encrypted",
     "POST /v1/users": _RECORDS,
     "GET /v1/users": _ROW,
     "PUT /v1/users/{user_id}": _RECORDS,
