@@ -96,6 +96,8 @@ INSIDE = [
     "http://168.63.129.16/metadata/",
     "http://192.0.0.192/opc/v2/",
     "http://metadata.google.internal/",
+    "http://metadata.google.internal./",
+    "http://METADATA.GOOGLE.INTERNAL/",
     "http://instance-data.ec2.internal/",
     "http://printer.local/",
     # Private and special networks.
