@@ -152,6 +152,17 @@ def test_queue_keeps_what_fails(name: str) -> None:
         assert queue["MessageRetentionPeriod"] == 1_209_600
 
 
+def test_a_dead_letter_queue_serves_one_queue() -> None:
+    """So that `make redrive` can say where a letter goes back to, also one that EventBridge put aside."""
+    served = [name for queue in QUEUES.values() for name in referenced(queue.get("RedrivePolicy", {}))]
+    assert len(served) == len(set(served))
+    for rule in of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            (queue,) = referenced(target["Arn"])
+            assert referenced(target["DeadLetterConfig"]) == referenced(QUEUES[queue]["RedrivePolicy"])
+            assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, "dead letters have the queue's form"
+
+
 @pytest.mark.parametrize("name", QUEUES)
 def test_queue_is_reached_by_tls_only(name: str) -> None:
     policies = [
