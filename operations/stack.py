@@ -5,10 +5,12 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
+from local.process import port_in_use
 from local.stack import STACK_NAME
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ def chosen(name: str | None, root: Path, state_dir: Path) -> Stack:
 
 def _embedded(description: Path) -> Stack:
     told = json.loads(description.read_text())
+    if not port_in_use(urlsplit(told["aws_endpoint"]).port or 0):
+        raise OperationError(
+            "The stack of this machine does not run: start it (make run), or name one on AWS (STACK=…)"
+        )
     session = boto3.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - the emulator accepts anything; AWS would not

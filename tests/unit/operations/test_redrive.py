@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from hub import events
 from hub.events import Caller
 from hub.store.items import to_attribute, to_item
 from operations import dead_letters, redrive
+from operations.__main__ import main
 from operations.stack import OperationError, Stack, chosen
 from tests.contract import memory
 
@@ -344,10 +346,36 @@ def test_without_a_name_the_embedded_stack_is_meant_then_the_first_of_samconfig(
     assert (on_aws.name, on_aws.is_embedded, on_aws.queues.meta.region_name) == ("hub-dev", False, "eu-north-1")
 
     state.mkdir()
-    (state / "stack.json").write_text('{"aws_endpoint": "http://127.0.0.1:4566", "region": "us-east-1"}')
-    embedded = chosen(None, tmp_path, state)
-    assert (embedded.name, embedded.is_embedded) == ("hub", True)
-    assert embedded.queues.meta.endpoint_url == "http://127.0.0.1:4566"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        (state / "stack.json").write_text(json.dumps({"aws_endpoint": endpoint, "region": "us-east-1"}))
+        embedded = chosen(None, tmp_path, state)
+        assert (embedded.name, embedded.is_embedded) == ("hub", True)
+        assert embedded.queues.meta.endpoint_url == endpoint
+    with pytest.raises(OperationError, match="does not run"):
+        chosen(None, tmp_path, state)
 
     named = chosen("hub-dev", tmp_path, state)
     assert (named.name, named.is_embedded) == ("hub-dev", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--stack", "no-such-stack"], "no-such-stack"),
+        (["--stack", "hub-dev", "--send", "Nothing"], "no dead-letter queue"),
+    ],
+    ids=["stack", "queue"],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    stack: StackInMemory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["operations", "redrive", *arguments])
+    assert main() == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert said in printed.err
