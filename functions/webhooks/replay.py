@@ -86,7 +86,8 @@ def _going_on(event: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended(event: dict[str, Any], step: dict[str, Any], status: ReplayStatus) -> dict[str, Any]:
-    replays.end(event["tenant"], event["webhook_id"], event["id"], step["queued"], status)
+    if not replays.end(event["tenant"], event["webhook_id"], event["id"], step["queued"], status):
+        return _outcome("stopped", step)
     place = {"tenant": event["tenant"], "webhook_id": event["webhook_id"], "replay_id": event["id"]}
     logger().info("a replay has ended", extra=place | {"status": status, "queued": step["queued"]})
     return _outcome(status, step)
