@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
@@ -17,16 +17,13 @@ from operations import dead_letters
 from operations.dead_letters import DeadLetterQueue, Letter, Queue
 from operations.stack import OperationError, Stack
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
 PUBLISHER = "PublisherFunction"
 ALL = "all"
 
 _MOVED_PER_SECOND = 50
 """What failed once must not come back all at once."""
 
-_HIDDEN_SECONDS = 120
+_HIDDEN_SECONDS = 300
 _TASK_SECONDS = 60
 
 
@@ -67,25 +64,26 @@ def send_back(stack: Stack, names: Sequence[str]) -> int:
 
 
 def _sent_back(stack: Stack, one: DeadLetterQueue) -> bool:
-    if one.source is None:
-        publisher = stack.resources("AWS::Lambda::Function")[PUBLISHER]
-        return _carry(stack, one.queue, PUBLISHER, lambda letters: _published(stack, publisher, letters))
-    if not stack.is_embedded:
-        return _move(stack, one.queue, one.source)
     source = one.source
-    return _carry(stack, one.queue, source.name, lambda letters: _queued(stack, source, letters))
+    if source is None:
+        publisher = stack.resources("AWS::Lambda::Function")[PUBLISHER]
+        return _carry(stack, one.queue, PUBLISHER, lambda letter: _published(stack, publisher, letter))
+    if not stack.is_embedded:
+        return _move(stack, one.queue, source)
+    return _carry(stack, one.queue, source.name, lambda letter: _queued(stack, source, letter))
 
 
-def _carry(stack: Stack, queue: Queue, to: str, take: Callable[[list[Letter]], list[Letter]]) -> bool:
+def _carry(stack: Stack, queue: Queue, to: str, take: Callable[[Letter], bool]) -> bool:
     """Carry as many letters as the queue had at the start: those that come back meanwhile stay for another time."""
     carried, left = 0, list[Letter]()
     try:
         for letters in dead_letters.receive(stack, queue, queue.waiting, _HIDDEN_SECONDS):
-            taken = take(letters)
-            left += [letter for letter in letters if letter not in taken]
-            carried += len(taken)
-            if taken:
-                _delete(stack, queue, taken)
+            left += letters
+            for letter in letters:
+                if take(letter):
+                    stack.queues.delete_message(QueueUrl=queue.url, ReceiptHandle=letter.receipt)
+                    left.remove(letter)
+                    carried += 1
     finally:
         dead_letters.put_back(stack, queue, left)
     stays = f"; {len(left)} stay, see docs/operations.md" if left else ""
@@ -93,22 +91,17 @@ def _carry(stack: Stack, queue: Queue, to: str, take: Callable[[list[Letter]], l
     return not left
 
 
-def _queued(stack: Stack, source: Queue, letters: Sequence[Letter]) -> list[Letter]:
-    entries: list[SendMessageBatchRequestEntryTypeDef] = []
-    for number, letter in enumerate(letters):
-        entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(number), "MessageBody": letter.body}
-        if letter.attributes:
-            entry["MessageAttributes"] = letter.attributes
-        if letter.group:
-            entry["MessageGroupId"] = letter.group
-        entries.append(entry)
-    answer = stack.queues.send_message_batch(QueueUrl=source.url, Entries=entries)
-    return [letters[int(entry["Id"])] for entry in answer.get("Successful", [])]
+def _queued(stack: Stack, source: Queue, letter: Letter) -> bool:
+    group: dict[str, Any] = {"MessageGroupId": letter.group} if letter.group else {}
+    attributes = dict(letter.attributes)
+    stack.queues.send_message(QueueUrl=source.url, MessageBody=letter.body, MessageAttributes=attributes, **group)
+    return True
 
 
-def _published(stack: Stack, publisher: str, letters: Sequence[Letter]) -> list[Letter]:
-    """Have the publisher read the changes anew, one by one; what it cannot publish this time it puts aside again."""
-    return [letter for letter in letters if (change := _change(letter)) and _took(stack, publisher, change)]
+def _published(stack: Stack, publisher: str, letter: Letter) -> bool:
+    """Have the publisher read the change anew; what it cannot publish this time it puts aside again."""
+    change = _change(letter)
+    return change is not None and _took(stack, publisher, change)
 
 
 def _took(stack: Stack, publisher: str, change: Mapping[str, Any]) -> bool:
@@ -135,15 +128,6 @@ def _change(letter: Letter) -> dict[str, Any] | None:
     if not image:
         return None
     return {"eventName": "MODIFY", "dynamodb": {"Keys": keys, "NewImage": image, "SequenceNumber": letter.id}}
-
-
-def _delete(stack: Stack, queue: Queue, letters: Sequence[Letter]) -> None:
-    answer = stack.queues.delete_message_batch(
-        QueueUrl=queue.url,
-        Entries=[{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(letters)],
-    )
-    if failed := answer.get("Failed"):
-        raise OperationError(f"{queue.name}: {len(failed)} were sent back and not deleted; they will be sent twice")
 
 
 def _move(stack: Stack, queue: Queue, source: Queue) -> bool:
