@@ -223,6 +223,17 @@ def test_state_machine_logs_its_failures_and_has_an_alarm(name: str) -> None:
         assert name in watched("AWS/States", metric)
 
 
+@pytest.mark.parametrize("name", STATE_MACHINES)
+def test_state_machine_writes_what_it_names(name: str) -> None:
+    """DynamoDB refuses an expression whose names or values are not all used: a `#` begins a comment in YAML."""
+    definition = yaml_parse((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
+    writes = [state["Parameters"] for state in definition["States"].values() if "dynamodb" in state.get("Resource", "")]
+    assert writes
+    for write in writes:
+        used = set(re.findall(r"[#:]\w+", write["UpdateExpression"] + " " + write["ConditionExpression"]))
+        assert used == {*write["ExpressionAttributeNames"], *write["ExpressionAttributeValues"]}
+
+
 def test_every_rule_target_has_dead_letters_and_an_alarm() -> None:
     rules = of_type("AWS::Events::Rule")
     assert rules
