@@ -226,7 +226,7 @@ class WebhookWithSecret(Webhook):
 
 class Attempt(TypedDict):
     """One try. Without an answer `error` is `address_refused`, `not_resolved`, `unreachable`, `tls_failed`,
-    `closed_early`, `bad_answer` or `timed_out`.
+    `closed_early`, `bad_answer` or `timed_out`; of one that was never sent `webhook_inactive` or `payload_too_large`.
     """
 
     attempted_at: str
