@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.webhooks.models import Status
-from hub import outbound
+from hub import outbound, times
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 
@@ -22,6 +22,7 @@ DOCUMENT_3 = {
     "events": ["customer.created", "order.paid"],
     "secret": "your_webhook_secret",
 }
+SINCE = {"since": "2026-11-20T12:00:00Z"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -279,6 +280,75 @@ def test_a_bad_period_is_refused(deployment: Deployment, query: str, field: str,
         answer = deployment.call("GET", path, headers={"accept-language": language})
         assert (answer.status, answer.json["code"]) in {(400, 40001), (400, 40002)}
         assert answer.json["error"]["details"] == {"field": field, "reason": reason}
+
+
+@pytest.mark.usefixtures("clock")
+def test_replay(deployment: Deployment) -> None:
+    path = f"/v1/webhooks/{create(deployment)['id']}"
+    body = {"since": "2026-11-20T20:00:00+08:00", "until": "2026-11-20T12:30:00.250Z", "status": "failed"}
+    answer = deployment.call("POST", f"{path}/replay", body)
+    assert answer.status == 202
+    started = answer.json["data"]
+    period = {"since": "2026-11-20T12:00:00.000Z", "until": "2026-11-20T12:30:00.250Z"}
+    assert started == {"replay_id": started["replay_id"], **period}
+    shown = deployment.call("GET", f"{path}/replays/{started['replay_id']}")
+    state = {"status": "running", "queued": 0, "started_at": "2026-11-20T13:00:30Z", "ended_at": None}
+    assert (shown.status, shown.json["data"]) == (200, started | state)
+    for language, message in (
+        ("zh-CN", "该 Webhook 正在重放,请等待其结束"),
+        ("en-US", "A replay of this webhook is running: wait for its end"),
+    ):
+        again = deployment.call("POST", f"{path}/replay", body, headers={"accept-language": language})
+        assert (again.status, again.json["code"], again.json["message"]) == (409, 40901, message)
+
+
+def test_a_replay_of_an_inactive_webhook_is_refused(deployment: Deployment, other_tenant: Deployment) -> None:
+    made = create(deployment, active=False)
+    body = {"since": times.iso(times.now() - 60)}
+    for language, message in (("zh-CN", "Webhook 未启用"), ("en-US", "The webhook is not active")):
+        answer = deployment.call(
+            "POST", f"/v1/webhooks/{made['id']}/replay", body, headers={"accept-language": language}
+        )
+        assert (answer.status, answer.json["code"], answer.json["message"]) == (422, 42201, message)
+    assert other_tenant.call("POST", f"/v1/webhooks/{made['id']}/replay", body).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "chinese", "english"),
+    [
+        ({}, "since", "不能为空", "is required"),
+        ({"since": None}, "since", "必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+        ({"since": "yesterday"}, "since", "必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+        ({"since": 1795179630}, "since", "必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+        ({"since": "2026-11-20"}, "since", "必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+        (
+            {"since": "2026-11-20T12:00:00"},
+            "since",
+            "必须带时区的 ISO 8601 时间",
+            "must be an ISO 8601 time with a zone",
+        ),
+        ({"since": "2026-11-20T13:00:31Z"}, "since", "不能晚于当前时间", "must not be in the future"),
+        ({"since": "9999-12-31T23:59:59-23:59"}, "since", "不能晚于当前时间", "must not be in the future"),
+        ({"since": "2026-10-21T11:00:00Z"}, "since", "必须在最近 30 天内", "must be within the last 30 days"),
+        ({"since": "0001-01-01T00:00:00+23:59"}, "since", "必须在最近 30 天内", "must be within the last 30 days"),
+        (SINCE | {"until": "2026-11-20T13:00:31Z"}, "until", "不能晚于当前时间", "must not be in the future"),
+        (SINCE | {"until": "2026-11-20T12:00:00Z"}, "until", "必须晚于 since", "must be after since"),
+        (SINCE | {"until": "soon"}, "until", "必须是 ISO 8601 时间", "must be an ISO 8601 time"),
+        (SINCE | {"status": "pending"}, "status", "必须是以下之一", "must be one of"),
+        (SINCE | {"from": "2026-11-20T12:00:00Z"}, "from", "未知字段", "is not a known field"),
+        ("[]", "body", "必须是对象", "must be an object"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+@pytest.mark.usefixtures("clock")
+def test_a_bad_replay_is_refused(deployment: Deployment, body: Any, field: str, chinese: str, english: str) -> None:
+    path = f"/v1/webhooks/{create(deployment)['id']}/replay"
+    for language, reason in (("zh-CN", chinese), ("en-US", english)):
+        answer = deployment.call("POST", path, body, headers={"accept-language": language})
+        assert (answer.status, answer.json["code"]) in {(400, 40001), (400, 40002)}
+        assert answer.json["error"]["details"]["field"] == field
+        assert answer.json["error"]["details"]["reason"].startswith(reason)
+    assert memory.executions("WebhookReplayStateMachine") == []
 
 
 def test_a_tenant_has_a_hundred_webhooks_at_most(deployment: Deployment) -> None:
