@@ -138,7 +138,7 @@ def test_failed_deliveries_are_tried_again_and_then_by_hand(
 
     assert _attempts(rows[recovering]) == [(500, None), (500, None), (500, None), (200, None)]
     assert _attempts(rows[broken]) == [(500, None), (500, None), (500, None), (500, None)]
-    assert _attempts(rows[odd]) == [(302, None), (None, "unreachable"), (200, None)]
+    assert _attempts(rows[odd]) == [(302, None), (None, "closed_early"), (200, None)]
     assert _attempts(rows[slow]) == [(None, "timed_out"), (200, None)]
     assert [rows[inbox]["status"] for inbox in (recovering, broken, odd, slow)] == [
         "success",
