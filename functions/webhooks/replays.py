@@ -95,7 +95,14 @@ def begin(tenant: str, webhook_id: str, wanted: ReplayRequest) -> StoredReplay:
 
 def start(replay: StoredReplay) -> None:
     """Hand a new replay to the state machine, whose steps are `replay.handler`'s."""
-    state = {
+    aws.stepfunctions().start_execution(
+        stateMachineArn=_settings().webhook_replay_state_machine_arn, name=replay.id, input=json.dumps(state(replay))
+    )
+
+
+def state(replay: StoredReplay) -> dict[str, Any]:
+    """What the state machine knows of a replay when it begins."""
+    return {
         "tenant": replay.tenant,
         "webhook_id": replay.webhook_id,
         "id": replay.id,
@@ -105,9 +112,6 @@ def start(replay: StoredReplay) -> None:
         "started_at": replay.started_at,
         "step": {"status": "running", "wait_seconds": 0, "after": None, "due": 0, "queued": 0, "number": 0},
     }
-    aws.stepfunctions().start_execution(
-        stateMachineArn=_settings().webhook_replay_state_machine_arn, name=replay.id, input=json.dumps(state)
-    )
 
 
 def go_on(tenant: str, webhook_id: str, replay_id: str, queued: int, alive_until: int) -> bool:
