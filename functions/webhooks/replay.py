@@ -51,7 +51,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _is_wanted(event: dict[str, Any]) -> bool:
     try:
-        return store.get(event["tenant"], event["webhook_id"]).active
+        # It may have been switched on a moment ago: an old copy would end the replay here.
+        return store.get(event["tenant"], event["webhook_id"], consistent=True).active
     except NotFound:
         return False
 

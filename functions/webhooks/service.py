@@ -175,7 +175,8 @@ def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
 
 def replay(tenant: str, webhook_id: str, wanted: ReplayRequest) -> ReplayStarted:
     """Have the deliveries of a time sent again. Raises `Conflict` while a replay of the webhook is running."""
-    if not store.get(tenant, webhook_id).active:
+    # Who switches a webhook on again asks for what it missed in the next moment.
+    if not store.get(tenant, webhook_id, consistent=True).active:
         raise Unprocessable("webhook_inactive")
     made = replays.begin(tenant, webhook_id, wanted)
     try:

@@ -108,9 +108,9 @@ def remove(tenant: str, webhook_id: str) -> None:
         raise NotFound from None
 
 
-def get(tenant: str, webhook_id: str) -> StoredWebhook:
+def get(tenant: str, webhook_id: str, *, consistent: bool = False) -> StoredWebhook:
     """Read a webhook. Raises `NotFound`."""
-    item = table.get(table.entities(), key(tenant, webhook_id))
+    item = table.get(table.entities(), key(tenant, webhook_id), consistent=consistent)
     if item is None:
         raise NotFound
     return from_item(tenant, item)
