@@ -231,13 +231,14 @@ def _due(message: dict[str, Any]) -> str:
     return json.dumps({**message, "due": times.now_ms(), "slow": False}, ensure_ascii=False)
 
 
-def _add_row(tenant: Tenant, webhook_id: str, status: str) -> str:
-    """Write a delivery that one attempt failed."""
+def _add_row(tenant: Tenant, webhook_id: str, status: str, overdue_ms: int = 0) -> str:
+    """Write a delivery that one attempt failed; a pending one is due now, or was a while ago."""
     from functions.webhooks import delivery, log
 
     attempt = {"at": times.now_ms(), "code": 500, "ms": 12, "error": None}
     made = delivery.new(tenant.name, webhook_id, event_of(tenant))
-    row = delivery.with_attempt(made, attempt, "failed" if status == "failed" else "pending", times.now_ms())
+    due_at = times.now_ms() - overdue_ms
+    row = delivery.with_attempt(made, attempt, "failed" if status == "failed" else "pending", due_at)
     log.put([row])
     return row.id
 
@@ -306,8 +307,8 @@ def _reap(tenant: Tenant, receiver: str) -> Callable[[], Any]:
 
     def event() -> Any:
         for _ in range(10):
-            _add_row(tenant, webhook, "pending")
-        return {"time": times.iso(times.now() + 1800)}
+            _add_row(tenant, webhook, "pending", overdue_ms=1_800_000)
+        return {"time": times.iso(times.now())}
 
     return event
 
