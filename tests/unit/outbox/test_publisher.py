@@ -168,17 +168,18 @@ OUTCOMES = st.lists(st.sampled_from(["", "ThrottlingException", "InternalFailure
 
 
 class RandomBus:
-    """Answers with one outcome after the other, then takes everything."""
+    """Answers with one outcome after the other, then takes everything but what it refused once."""
 
     def __init__(self, outcomes: list[str]) -> None:
         self.taken: list[Any] = []
+        self._refused: set[Any] = set()
         self._outcomes = iter(outcomes)
 
     def __call__(self, *, Entries: list[Any]) -> Any:  # noqa: N803 - as botocore names it
-        codes = [next(self._outcomes, "") for _ in Entries]
-        self.taken += [
-            tuple(json.loads(one["Detail"])["data"]["n"]) for one, code in zip(Entries, codes, strict=True) if not code
-        ]
+        given = [tuple(json.loads(one["Detail"])["data"]["n"]) for one in Entries]
+        codes = ["MalformedDetail" if one in self._refused else next(self._outcomes, "") for one in given]
+        self.taken += [one for one, code in zip(given, codes, strict=True) if not code]
+        self._refused |= {one for one, code in zip(given, codes, strict=True) if code == "MalformedDetail"}
         return {"Entries": [{"ErrorCode": code} if code else {"EventId": "1"} for code in codes]}
 
 
