@@ -1,6 +1,7 @@
 """Errors, limits and what every request goes through, on every route that needs a credential."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/webhooks": {"url": "https://example.com/", "events": ["*"]},
     "PUT /v1/webhooks/{webhook_id}": {"active": False},
     "PATCH /v1/webhooks/{webhook_id}": {"active": False},
+    "POST /v1/webhooks/{webhook_id}/replay": {"since": datetime.now(UTC).isoformat()},
 }
 """A body for each route that cannot do without."""
 
@@ -41,6 +43,7 @@ NOBODYS = {
     "api_key_id": "ak_none",
     "app_id": "app_none",
     "grant_id": "g_none",
+    "replay_id": "replay_none",
     "user_id": "u_none",
     "webhook_id": "wh_none",
 }
@@ -132,12 +135,15 @@ def ids(deployment: Deployment) -> dict[str, str]:
     user = deployment.call("POST", "/v1/users", BODIES["POST /v1/users"]).json["data"]["id"]
     app = deployment.call("POST", "/v1/oauth/apps", BODIES["POST /v1/oauth/apps"]).json["id"]
     oauth_apps.remember_consent(Caller("default", "enterprise", user, "req"), user, app, ["read"])
+    webhook = deployment.new_webhook()["id"]
+    replay = call(deployment, "POST /v1/webhooks/{webhook_id}/replay", {"webhook_id": webhook})
     return {
         "api_key_id": deployment.new_key("read")["id"],
         "app_id": app,
         "grant_id": f"{user}.{app}",
         "user_id": user,
-        "webhook_id": deployment.new_webhook()["id"],
+        "webhook_id": webhook,
+        "replay_id": replay.json["data"]["replay_id"],
     }
 
 
