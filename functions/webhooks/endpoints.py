@@ -2,7 +2,7 @@
 
 One item of ActivityTable per webhook. `next_at` is the time of the next free slot: deliveries take slots of
 60 s / pace, so whoever takes some moves it by as many, and no other reader or writer is needed to keep the pace.
-Attributes: `next_at`, `paused_until`, `failing_since` (epoch ms), `slow`, `warned`.
+Attributes: `next_at`, `paused_until`, `failing_since`, `warned_at` (epoch ms), `slow`.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Endpoint:
     paused_until: int = 0
     slow: bool = False
     failing_since: int = 0
-    warned: bool = False
+    warned_at: int = 0
 
 
 def key(tenant: str, webhook_id: str) -> keys.Key:
@@ -49,7 +49,7 @@ def from_item(item: Item | None) -> Endpoint:
         paused_until=item.get("paused_until", 0),
         slow=item.get("slow", False),
         failing_since=item.get("failing_since", 0),
-        warned=item.get("warned", False),
+        warned_at=item.get("warned_at", 0),
     )
 
 
@@ -96,19 +96,20 @@ def change(tenant: str, webhook_id: str, *, slow: bool | None = None, failing_si
         sets.append("#failing_since = if_not_exists(#failing_since, :failing_since)")
         values["failing_since"] = failing_since
     elif failing_since == 0:
-        removes += ["#failing_since", "#warned"]
+        removes += ["#failing_since", "#warned_at"]
     expression = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts)
     return from_item(table.update(_update(tenant, webhook_id, expression, values)))
 
 
-def warned(tenant: str, webhook_id: str) -> None:
-    """Note that its half-time warning is out."""
-    table.write(_update(tenant, webhook_id, "SET #warned = :true", {"true": True}))
+def note_warning(tenant: str, webhook_id: str, at: int) -> None:
+    """Note when its half-time warning went out (epoch ms)."""
+    table.write(_update(tenant, webhook_id, "SET #warned_at = :at", {"at": at}))
 
 
-def forget(tenant: str, webhook_id: str) -> None:
-    """Start anew, as when a webhook is switched on again; slots that were taken stay taken."""
-    table.write(_update(tenant, webhook_id, "REMOVE #paused_until, #slow, #failing_since, #warned", {}))
+def forget(tenant: str, webhook_id: str, *, slots: bool) -> None:
+    """Start anew, as another endpoint or one that is switched on again does; `slots`: nothing waits for its slots."""
+    known = ["#paused_until", "#slow", "#failing_since", "#warned_at", *(["#next_at"] if slots else [])]
+    table.write(_update(tenant, webhook_id, f"REMOVE {', '.join(known)}", {}))
 
 
 def _take(tenant: str, webhook_id: str, minute: int, width: int) -> Item:

@@ -18,6 +18,10 @@ SLOW_MS = 1000
 
 DISABLED_AFTER_MS = 5 * 86_400_000
 WARNED_AFTER_MS = DISABLED_AFTER_MS // 2
+NOTICE_MS = 86_400_000
+"""Between the warning and the end, also where an endpoint is so rarely called that the warning comes late."""
+
+_TRIES = 3
 
 
 def learn(webhook: StoredWebhook, endpoint: Endpoint, outcomes: Sequence[Mapping[str, Any]]) -> None:
@@ -50,28 +54,33 @@ def learn(webhook: StoredWebhook, endpoint: Endpoint, outcomes: Sequence[Mapping
 
 def _consider(webhook: StoredWebhook, endpoint: Endpoint) -> None:
     """Warn of an endpoint that has failed for half of the time it is given; switch off one that has for all of it."""
-    failing_ms = times.now_ms() - endpoint.failing_since
-    if failing_ms < WARNED_AFTER_MS or (failing_ms < DISABLED_AFTER_MS and endpoint.warned):
+    now = times.now_ms()
+    ends = _ends(endpoint.failing_since, endpoint.warned_at)
+    if now < (ends if endpoint.warned_at else endpoint.failing_since + WARNED_AFTER_MS):
         return
     # A success and a failure at once can leave the time of the failure standing: the counters know better.
     if statistics.has_delivered_since(webhook.tenant, webhook.id, endpoint.failing_since):
         endpoints.change(webhook.tenant, webhook.id, failing_since=0)
-    elif failing_ms >= DISABLED_AFTER_MS:
+    elif endpoint.warned_at:
         _disable(webhook, "failing", endpoint.failing_since)
     else:
-        _warn(webhook, endpoint.failing_since)
+        _warn(webhook, endpoint.failing_since, now)
 
 
-def _warn(webhook: StoredWebhook, since: int) -> None:
+def _ends(failing_since: int, warned_at: int) -> int:
+    return max(failing_since + DISABLED_AFTER_MS, warned_at + NOTICE_MS)
+
+
+def _warn(webhook: StoredWebhook, since: int, now: int) -> None:
     """Tell that an endpoint has failed since a time (epoch ms), and when it will be switched off."""
     told = {
         "webhook_id": webhook.id,
-        "url": webhook.url,
+        "host": webhook.host,
         "failing_since": times.iso(since / 1000),
-        "disabled_from": times.iso((since + DISABLED_AFTER_MS) / 1000),
+        "disabled_from": times.iso(_ends(since, now) / 1000),
     }
     if _save(webhook, {}, events.event("webhook.failing", _caller(webhook), told)):
-        endpoints.warned(webhook.tenant, webhook.id)
+        endpoints.note_warning(webhook.tenant, webhook.id, now)
         count("WebhooksFailing")
 
 
@@ -81,17 +90,25 @@ def _disable(webhook: StoredWebhook, reason: DisabledReason, since: int | None) 
     changes = {"active": False, "disabled_reason": reason, "disabled_at": now}
     told = {
         "webhook_id": webhook.id,
-        "url": webhook.url,
+        "host": webhook.host,
         "reason": reason,
         "failing_since": times.iso(since / 1000) if since else None,
         "disabled_at": times.iso(now / 1000),
     }
-    if _save(webhook, changes, events.event("webhook.disabled", _caller(webhook), told)):
-        count("WebhooksDisabled")
+    event = events.event("webhook.disabled", _caller(webhook), told)
+    current: StoredWebhook | None = webhook
+    for _ in range(_TRIES):
+        # What its owner changed meanwhile stays; another address is another endpoint, which has not failed.
+        if current is None or not current.active or current.url != webhook.url:
+            return
+        if _save(current, changes, event):
+            count("WebhooksDisabled")
+            return
+        current = store.find(webhook.tenant, webhook.id)
 
 
 def _save(webhook: StoredWebhook, changes: Mapping[str, Any], event: dict[str, Any]) -> bool:
-    """Write a webhook with an event; `False` when it was changed meanwhile: the next failure asks again."""
+    """Write a webhook with an event; `False` when it was changed meanwhile."""
     now = max(times.now_ms(), webhook.updated_at + 1)
     try:
         store.replace(replace(webhook, **changes, updated_at=now), webhook.updated_at, [event])

@@ -25,7 +25,7 @@ from functions.webhooks.models import (
     WebhookWithSecret,
 )
 from functions.webhooks.store import StoredWebhook
-from hub import ids, secrets, times
+from hub import ids, queues, secrets, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table
@@ -89,10 +89,14 @@ def change(tenant: str, webhook_id: str, wanted: WebhookChange) -> Webhook:
     if "headers" in changes:
         headers = _unmasked(before, changes["headers"])
         changes["headers"], changes["sealed_headers"] = store.seal_headers(tenant, webhook_id, headers)
-    if changes.get("active") and not before.active:
+    is_switched_on = bool(changes.get("active")) and not before.active
+    if is_switched_on:
         changes |= {"disabled_reason": None, "disabled_at": None}
-        # First: once it is active, its old failures must not count against it.
-        endpoints.forget(tenant, webhook_id)
+    if is_switched_on or changes.get("url", before.url) != before.url:
+        # First: once it is called, what its endpoint was before must not count against it. What waited for a slot
+        # while it was off was dropped when its message came, at the latest when SQS could delay it no longer.
+        was_off_ms = times.now_ms() - before.updated_at if is_switched_on else 0
+        endpoints.forget(tenant, webhook_id, slots=was_off_ms > queues.MAX_DELAY_SECONDS * 1000)
     return shown(_saved(before, changes))
 
 

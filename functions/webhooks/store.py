@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from functions.webhooks.models import DisabledReason
 from hub import secrets
@@ -38,6 +39,11 @@ class StoredWebhook:
     disabled_reason: DisabledReason | None = None
     disabled_at: int | None = None
     filter: dict[str, Any] | None = None
+
+    @property
+    def host(self) -> str:
+        """Where it leads, without what may be secret in its address."""
+        return urlsplit(self.url).netloc
 
     def secret(self) -> str:
         """Its current signing secret."""
@@ -110,10 +116,16 @@ def remove(tenant: str, webhook_id: str) -> None:
 
 def get(tenant: str, webhook_id: str, *, consistent: bool = False) -> StoredWebhook:
     """Read a webhook. Raises `NotFound`."""
-    item = table.get(table.entities(), key(tenant, webhook_id), consistent=consistent)
-    if item is None:
+    webhook = find(tenant, webhook_id, consistent=consistent)
+    if webhook is None:
         raise NotFound
-    return from_item(tenant, item)
+    return webhook
+
+
+def find(tenant: str, webhook_id: str, *, consistent: bool = True) -> StoredWebhook | None:
+    """Read a webhook that may be gone."""
+    item = table.get(table.entities(), key(tenant, webhook_id), consistent=consistent)
+    return from_item(tenant, item) if item else None
 
 
 def count(tenant: str, bound: int) -> int:

@@ -54,9 +54,11 @@ def _fail(caller: events.Caller) -> None:
 
     made = service.create(caller, NewWebhook(url="https://example.com/hook", events=["*"]))
     failure = {"at": times.now_ms(), "code": 500, "ms": 12, "error": None}
-    for days in (3, 5):
-        since = endpoints.Endpoint(failing_since=times.now_ms() - days * 86_400_000)
-        health.learn(store.get(caller.tenant, made["id"]), since, [failure])
+    day = 86_400_000
+    for failing_ms, warned_ms in ((3 * day, None), (5 * day, 2 * day)):
+        warned_at = times.now_ms() - warned_ms if warned_ms else 0
+        endpoint = endpoints.Endpoint(failing_since=times.now_ms() - failing_ms, warned_at=warned_at)
+        health.learn(store.get(caller.tenant, made["id"]), endpoint, [failure])
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:

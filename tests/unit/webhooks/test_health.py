@@ -41,7 +41,7 @@ def test_five_days_of_failure_are_warned_of_once_and_end_in_disabling(
         send(webhooks, hook, 500, outbound.TimedOut())
         clock.advance(DAY / 8)
     failing, disabled = webhooks.told(hook)
-    known = {"webhook_id": hook, "url": URL, "failing_since": times.iso(since)}
+    known = {"webhook_id": hook, "host": "example.com", "failing_since": times.iso(since)}
     assert (failing["type"], disabled["type"]) == ("webhook.failing", "webhook.disabled")
     assert failing["data"] == known | {"disabled_from": times.iso(since + 5 * DAY)}
     assert disabled["data"] == known | {"reason": "failing", "disabled_at": times.iso(since + 5 * DAY)}
@@ -97,7 +97,9 @@ def test_a_time_of_failing_that_was_left_standing_disables_nothing(webhooks: Web
 
 def test_switching_on_again_starts_anew(webhooks: Webhooks, clock: Clock, hook: str) -> None:
     send(webhooks, hook, 500)
-    clock.advance(5 * DAY)
+    clock.advance(4 * DAY)
+    send(webhooks, hook, 500)
+    clock.advance(DAY)
     send(webhooks, hook, 500)
     assert not webhooks.webhook(hook).active
     answer = webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", {"active": True})
@@ -107,6 +109,62 @@ def test_switching_on_again_starts_anew(webhooks: Webhooks, clock: Clock, hook: 
     send(webhooks, hook, 500)
     assert webhooks.webhook(hook).active
     assert webhooks.endpoint(hook).failing_since == times.now_ms()
+
+
+def test_nobody_is_switched_off_without_a_day_of_notice(webhooks: Webhooks, clock: Clock, hook: str) -> None:
+    send(webhooks, hook, 500)
+    since = times.now()
+    clock.advance(9 * DAY)
+    send(webhooks, hook, 500)
+    clock.advance(DAY - 1)
+    send(webhooks, hook, 500)
+    (told,) = webhooks.told(hook)
+    assert told["data"]["disabled_from"] == times.iso(since + 10 * DAY)
+    assert webhooks.webhook(hook).active
+    clock.advance(1)
+    send(webhooks, hook, 500)
+    assert not webhooks.webhook(hook).active
+
+
+def test_another_address_starts_anew(webhooks: Webhooks, clock: Clock, hook: str) -> None:
+    send(webhooks, hook, 500)
+    clock.advance(4 * DAY)
+    send(webhooks, hook, 500)
+    endpoints.pause("default", hook, times.now_ms() + 3_600_000)
+    change = {"url": "https://elsewhere.example.com/hook"}
+    assert webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", change).status == 200
+    assert webhooks.endpoint(hook) == endpoints.Endpoint()
+    clock.advance(2 * DAY)
+    webhooks.receivers.answers[change["url"]] = [503]
+    webhooks.deliver(webhooks.message(hook))
+    assert webhooks.webhook(hook).active
+
+
+@pytest.mark.parametrize(("off_seconds", "waits"), [(60, True), (1000, False)])
+def test_a_backlog_that_was_dropped_keeps_no_slots(
+    webhooks: Webhooks, clock: Clock, hook: str, off_seconds: int, waits: bool
+) -> None:
+    endpoints.reserve("default", hook, 5000)
+    webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", {"active": False})
+    clock.advance(off_seconds)
+    webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", {"active": True})
+    _, (due,) = endpoints.reserve("default", hook, 1)
+    assert (due > times.now_ms()) is waits
+
+
+def test_an_endpoint_that_is_gone_is_gone_whatever_its_owner_changed_meanwhile(webhooks: Webhooks, hook: str) -> None:
+    change = {"description": "changed while the attempt ran"}
+    webhooks.receivers.meanwhile = lambda _: webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", change)
+    send(webhooks, hook, 410)
+    stored = webhooks.webhook(hook)
+    assert (stored.active, stored.disabled_reason, stored.description) == (False, "gone", change["description"])
+
+
+def test_a_webhook_that_leads_elsewhere_by_now_is_not_gone(webhooks: Webhooks, hook: str) -> None:
+    change = {"url": "https://elsewhere.example.com/hook"}
+    webhooks.receivers.meanwhile = lambda _: webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", change)
+    send(webhooks, hook, 410)
+    assert webhooks.webhook(hook).active
 
 
 def test_a_webhook_that_its_owner_switched_off_has_no_reason(webhooks: Webhooks, hook: str) -> None:
@@ -129,7 +187,9 @@ def test_what_changed_meanwhile_is_asked_again_at_the_next_failure(webhooks: Web
 
 def test_two_workers_that_see_the_end_tell_it_once(webhooks: Webhooks, clock: Clock, hook: str) -> None:
     send(webhooks, hook, 500)
-    clock.advance(6 * DAY)
+    clock.advance(4 * DAY)
+    send(webhooks, hook, 500)
+    clock.advance(DAY)
     webhooks.receivers.answers[URL] = [500, 500]
     first, second = (webhooks.message(hook) for _ in range(2))
 
@@ -139,7 +199,7 @@ def test_two_workers_that_see_the_end_tell_it_once(webhooks: Webhooks, clock: Cl
 
     webhooks.receivers.meanwhile = other_worker
     webhooks.deliver(first)
-    assert names(webhooks, hook) == ["webhook.disabled"]
+    assert names(webhooks, hook) == ["webhook.failing", "webhook.disabled"]
 
 
 def test_statistics_that_cannot_be_written_hold_up_nothing(
