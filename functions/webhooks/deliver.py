@@ -80,7 +80,7 @@ def _drop(message: dict[str, Any], standing: Standing) -> None:
     if row is None and standing.webhook is not None and "body" in message:
         log.begin(delivery.unsent(delivery.from_message(message), delivery.INACTIVE))
     elif row is not None and row.status == "pending" and row.generation == message.get("generation", 0):
-        log.record(row, None, "failed")
+        log.give_up(row)
     count("WebhookDeliveriesDropped")
 
 

@@ -1,4 +1,6 @@
-"""The log of deliveries: one row of ActivityTable per event and webhook, under its webhook, kept 30 days.
+"""The log of deliveries: one row of ActivityTable per event and webhook, under its webhook.
+
+A row is kept for 30 days from its latest change.
 
 `generation` counts how often a delivery was sent anew (by hand, by a replay, by the reaper), `tries` the attempts of
 that generation. A row that is not a success stands in the index `gsi1` by its status, a pending one also in `gsi2` by
@@ -19,12 +21,17 @@ from hub.store import keys, paging, table
 from hub.store.items import Item
 
 KIND = "DELIVERY"
+TEST_EVENT = "webhook.test"
+"""Its rows stand in the log and are never sent again: who asked for the test has seen what came of it."""
+
 KEEP_SECONDS = 30 * 86_400
 KEPT_ATTEMPTS = 50
 """Of one delivery, the latest: however often it is sent anew, its row stays small."""
 
 SHARDS = 8
 """Partitions of the index by time: all tenants' failures of an hour are more than one partition takes."""
+
+_NAMED_AT_ONCE = 100
 
 Place = tuple[str, str, str]
 """Tenant, webhook, delivery."""
@@ -78,39 +85,54 @@ def page(tenant: str, webhook_id: str, query: LogParameters) -> paging.Page[Stor
 
 
 def failed(tenant: str, webhook_id: str, limit: int) -> list[StoredDelivery]:
-    """The oldest failed deliveries of a webhook, `limit` at most."""
+    """The oldest failed deliveries of a webhook but tests, `limit` at most."""
     partition = _status_partition(tenant, webhook_id, "failed")
-    query = table.Query(table.activity(), partition, index="gsi1", newest_first=False)
-    found: list[Item] = []
-    for items, _ in table.pages(query, limit=min(limit, 100)):
-        found += items
+    query = table.Query(
+        table.activity(),
+        partition,
+        condition="#event <> :test",
+        values={"test": TEST_EVENT},
+        index="gsi1",
+        newest_first=False,
+    )
+    found: list[StoredDelivery] = []
+    for items, _ in table.pages(query, limit=min(limit, _NAMED_AT_ONCE)):
+        ids = [item["sk"] for item in items]
+        for start in range(0, len(ids), _NAMED_AT_ONCE):
+            # The index is late: who asks again at once would be given the same rows, which are under way already.
+            rows = named(tenant, webhook_id, ids[start : start + _NAMED_AT_ONCE])
+            found += [row for _, row in sorted(rows.items()) if row.status == "failed"]
         if len(found) >= limit:
             break
-    return [from_item(tenant, webhook_id, item) for item in found[:limit]]
+    return found[:limit]
 
 
 def ended(
     tenant: str, webhook_id: str, between: tuple[str, str], status: Status | None, limit: int
 ) -> tuple[list[StoredDelivery], str | None]:
-    """Read deliveries of a webhook that have ended, all or those of a status, the oldest first, `limit` at most.
+    """Read deliveries of a webhook but tests that have ended, all or of a status, the oldest first, `limit` at most.
 
     Answers with them and with the id that the search goes on behind; `None` when all between both ids were read.
     """
     query = rows_between(tenant, webhook_id, *between)
+    conditions, values = ["#event <> :test"], {"test": TEST_EVENT}
     if status == "failed":
         query = replace(query, pk=_status_partition(tenant, webhook_id, status), index="gsi1")
     elif status is None:
-        query = replace(query, condition="#status <> :pending", values={"pending": "pending"})
+        conditions.append("#status <> :pending")
+        values["pending"] = "pending"
     else:
-        query = replace(query, condition="#status = :status", values={"status": status})
+        conditions.append("#status = :status")
+        values["status"] = status
+    query = replace(query, condition=" AND ".join(conditions), values=values)
     found, last = next(table.pages(query, limit=limit))
     return [from_item(tenant, webhook_id, item) for item in found], last["sk"] if last else None
 
 
 def named(tenant: str, webhook_id: str, log_ids: Sequence[str]) -> dict[str, StoredDelivery]:
-    """Read named deliveries of a webhook, up to 100; those it does not have are left out."""
+    """Read named deliveries of a webhook, up to 100, as they stand now; those it does not have are left out."""
     places = [keys.belonging(tenant, KIND, webhook_id, log_id) for log_id in log_ids]
-    found = table.get_many({table.activity(): places})
+    found = table.get_many({table.activity(): places}, consistent=True)
     return {item["sk"]: from_item(tenant, webhook_id, item) for item in found.values()}
 
 
@@ -190,11 +212,17 @@ def postpone(row: StoredDelivery, due_at: int) -> bool:
     return _advance(row, _pending(row, due_at), "#status = :status AND #generation = :seen", row.generation)
 
 
-def record(row: StoredDelivery, attempt: Mapping[str, Any] | None, status: Status, due_at: int = 0) -> None:
+def give_up(row: StoredDelivery) -> bool:
+    """End a pending delivery that can be attempted no more; `False` when it has ended or was sent anew meanwhile."""
+    values = {"status": "failed", **_indexed(row, "failed", 0)}
+    return _advance(row, values, "#status = :pending AND #generation = :seen", row.generation, pending="pending")
+
+
+def record(row: StoredDelivery, attempt: Mapping[str, Any], status: Status, due_at: int = 0) -> None:
     """Add an attempt to a delivery and set its status; one that a newer generation has overtaken stays as it is."""
     values: dict[str, Any] = {
         "status": status,
-        "attempts": [*row.attempts, *([attempt] if attempt else [])][-KEPT_ATTEMPTS:],
+        "attempts": [*row.attempts, attempt][-KEPT_ATTEMPTS:],
         "tries": row.tries + 1,
         **_indexed(row, status, due_at),
     }
@@ -224,16 +252,15 @@ def rows_between(tenant: str, webhook_id: str, first: str, last: str) -> table.Q
     return table.Query(table.activity(), _partition(tenant, webhook_id), between=(first, last), newest_first=False)
 
 
-def _advance(row: StoredDelivery, values: Mapping[str, Any], condition: str, generation: int) -> bool:
-    changes = {**values, "generation": generation}
+def _advance(row: StoredDelivery, values: Mapping[str, Any], condition: str, generation: int, **compared: str) -> bool:
+    changes = {**values, "generation": generation, "ttl": _kept_until()}
     gone = [name for name in ("gsi1_pk", "gsi1_sk", "gsi2_pk", "gsi2_sk") if name not in changes]
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)
     if gone:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
     try:
-        table.write(
-            table.Update(table.activity(), _key(row), expression, condition, {**changes, "seen": row.generation})
-        )
+        told = {**changes, **compared, "seen": row.generation}
+        table.write(table.Update(table.activity(), _key(row), expression, condition, told))
     except table.ConditionFailed:
         return False
     return True
@@ -291,5 +318,9 @@ def _row(row: StoredDelivery) -> Item:
         "generation": row.generation,
         "tries": row.tries,
         "attempts": row.attempts,
-        "ttl": times.now() + KEEP_SECONDS,
+        "ttl": _kept_until(),
     }
+
+
+def _kept_until() -> int:
+    return times.now() + KEEP_SECONDS

@@ -43,7 +43,7 @@ def _reap(place: Place, before: int) -> bool:
     if row is None or row.status != "pending" or row.due_at > before:
         return False
     if webhook is None or not webhook.active:
-        log.record(row, None, "failed")
+        log.give_up(row)
         return True
     due_at = times.now_ms()
     if not log.take_over(row, due_at):

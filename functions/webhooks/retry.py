@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if row is None or row.generation != event["generation"] or row.status != "pending":
         return _outcome("gone")
     if webhook is None or not webhook.active:
-        log.record(row, None, "failed")
+        log.give_up(row)
         return _outcome("gone")
     due = _slot(row, event["outcome"].get("due"), standing.endpoint)
     if dispatch.is_early(due, times.now_ms()):

@@ -1,12 +1,16 @@
 """What can be done with webhooks."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.webhooks import delivery, dispatch, endpoints, log, replays, signing, statistics, store
+from functions.webhooks.dispatch import Due
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import (
     Delivery,
@@ -30,12 +34,19 @@ from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unproc
 from hub.events import Caller
 from hub.store import table
 from hub.store.paging import Page
+from hub.telemetry import logger
 from hub.web.validation import PageParameters
 
 MAX_WEBHOOKS = 100
 """Of a tenant: every event reads them all."""
 
-MAX_RETRIED = 1000
+MAX_RETRIED = 200
+"""By one call: each is a write, of 150 units where a body is long and indexed twice."""
+
+CLAIMS_AT_ONCE = 10
+
+MAX_PAYLOADS_BYTES = 4_500_000
+"""In one answer, which Lambda takes up to 6 MB of: as it counts them, and with room for the rows around them."""
 
 
 def create(caller: Caller, wanted: NewWebhook) -> WebhookWithSecret:
@@ -125,11 +136,14 @@ def delete(tenant: str, webhook_id: str) -> None:
 
 
 def test(caller: Caller, webhook_id: str) -> WebhookTestResult:
-    """Send a test event now, once, whether the webhook is active or not, and tell what came of it."""
+    """Send a test event now, once, whether the webhook is active or not, and tell what came of it.
+
+    It takes no slot of the endpoint's pace and waits for no `Retry-After`: somebody is waiting for the answer.
+    """
     webhook = store.get(caller.tenant, webhook_id)
     event = {
         "id": ids.new("evt"),
-        "type": "webhook.test",
+        "type": log.TEST_EVENT,
         "timestamp": times.iso_ms(times.now_ms()),
         "data": {"webhook_id": webhook.id, "url": webhook.url, "request_id": caller.request_id},
     }
@@ -147,10 +161,13 @@ def test(caller: Caller, webhook_id: str) -> WebhookTestResult:
 
 
 def logs(tenant: str, webhook_id: str, query: LogParameters) -> Page[Delivery]:
-    """List the deliveries of a webhook, the newest first."""
+    """List the deliveries of a webhook, the newest first.
+
+    `data` is `null` in payloads that an answer has no room for (`MAX_PAYLOADS_BYTES`).
+    """
     store.get(tenant, webhook_id)
     found = log.page(tenant, webhook_id, query)
-    return found.holding(delivery.shown(row) for row in found.items)
+    return found.holding(_shown_within(found.items, MAX_PAYLOADS_BYTES))
 
 
 def stats(tenant: str, webhook_id: str, query: StatisticsParameters) -> WebhookStatistics:
@@ -163,18 +180,27 @@ def stats(tenant: str, webhook_id: str, query: StatisticsParameters) -> WebhookS
 def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
     """Send failed deliveries again: the named ones, or all, the oldest first.
 
-    Asking twice sends once: a delivery that is under way is not failed, and its next generation starts only once.
+    What is accepted is pending from then on, so that asking again goes on with the rest. Raises `Unprocessable` where
+    nothing is left, `Unavailable` where nothing could be claimed.
     """
     webhook = store.get(tenant, webhook_id)
     if not webhook.active:
         raise Unprocessable("webhook_inactive")
-    rows = _failed(tenant, webhook_id, log_ids)
-    if not rows:
-        raise Unprocessable("nothing_to_retry")
-    accepted = rows[:MAX_RETRIED]
-    if dispatch.queue(dispatch.with_slots([dispatch.again(row) for row in accepted])):
+    found = _failed(tenant, webhook_id, log_ids)
+    rows = found[:MAX_RETRIED]
+    # Slots first: a claimed row has the time of its slot, by which the reaper finds it if all ends here.
+    slots = dispatch.with_slots([dispatch.again(row) for row in rows])
+    claimed, all_tried = _claim(rows, slots)
+    has_more = len(found) > len(rows) or not all_tried
+    if not claimed and not all_tried:
         raise Unavailable
-    return {"accepted": len(accepted), "has_more": len(rows) > len(accepted)}
+    if not claimed and not has_more:
+        raise Unprocessable("nothing_to_retry")
+    untaken = dispatch.queue(claimed)
+    if untaken:
+        place = {"tenant": tenant, "webhook_id": webhook_id, "untaken": len(untaken)}
+        logger().warning("retries were not queued: the reaper will find them", extra=place)
+    return {"accepted": len(claimed), "has_more": has_more}
 
 
 def replay(tenant: str, webhook_id: str, wanted: ReplayRequest) -> ReplayStarted:
@@ -235,11 +261,45 @@ def _failed(tenant: str, webhook_id: str, log_ids: list[str] | None) -> list[Sto
         row = rows.get(log_id)
         if row is None:
             problems.append(FieldError(f"log_ids.{position}", "unknown_log"))
+        elif row.event == log.TEST_EVENT:
+            problems.append(FieldError(f"log_ids.{position}", "test_event"))
         elif row.status != "failed":
             problems.append(FieldError(f"log_ids.{position}", "not_failed"))
     if problems:
         raise InvalidRequest(problems)
     return list(rows.values())
+
+
+def _claim(rows: Sequence[StoredDelivery], slots: Sequence[Due]) -> tuple[list[Due], bool]:
+    """Start new generations, each due at its slot: those that this call has started, and whether it tried all.
+
+    It stops where the table does not keep up, which the time of a request does not wait for.
+    """
+    unwell = Event()
+
+    def claim(row: StoredDelivery, slot: Due) -> bool:
+        try:
+            return not unwell.is_set() and log.claim(row, slot.due)
+        except (Unavailable, BotoCoreError, ClientError):
+            unwell.set()
+            logger().warning("a retry was not claimed", exc_info=True, extra={"log_id": row.id})
+            return False
+
+    with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
+        claimed = list(pool.map(claim, rows, slots))
+    return [slot for slot, own in zip(slots, claimed, strict=True) if own], not unwell.is_set()
+
+
+def _shown_within(rows: Iterable[StoredDelivery], room: int) -> Iterator[Delivery]:
+    for row in rows:
+        shown = delivery.shown(row)
+        # Lambda's answer is JSON with the body as a string of it, where every quote and backslash counts twice.
+        size = len(json.dumps(row.body, ensure_ascii=False).encode(errors="surrogatepass"))
+        if size > room:
+            shown["payload"] = {**shown["payload"], "data": None}
+        else:
+            room -= size
+        yield shown
 
 
 def _unmasked(before: StoredWebhook, headers: Mapping[str, str]) -> dict[str, str]:

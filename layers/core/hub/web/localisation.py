@@ -143,6 +143,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
     "unknown_log": ("不存在", "does not exist"),
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
+    "test_event": ("是测试事件,不能重试", "is a test event, which is not sent again"),
     "current_secret": ("与当前的相同", "is the current one"),
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
     "taken": ("已存在", "is taken already"),
