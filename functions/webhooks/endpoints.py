@@ -65,9 +65,15 @@ def reserve(tenant: str, webhook_id: str, slots: int) -> tuple[Endpoint, list[in
     item = _take(tenant, webhook_id, minute, slots * width)
     state = from_item(item)
     first = item["next_at"] - slots * width
-    at_once = minute + MINUTE_MS if state.paused_until <= now else 0
-    times_due = (first + position * width for position in range(slots))
-    return state, [now if due < at_once else max(due, now) for due in times_due]
+    pause = state.paused_until if state.paused_until > now else 0
+    at_once = 0 if pause else minute + MINUTE_MS
+    taken = (first + position * width for position in range(slots))
+    return state, [now if slot < at_once else max(_early_in_minute(slot), pause, now) for slot in taken]
+
+
+def _early_in_minute(slot: int) -> int:
+    """A slot's time within the first nine tenths of its minute: what comes a little late is still sent in it."""
+    return slot - slot % MINUTE_MS // 10
 
 
 def pause(tenant: str, webhook_id: str, until: int) -> None:

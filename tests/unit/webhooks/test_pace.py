@@ -75,7 +75,8 @@ def test_a_burst_is_due_at_once_as_far_as_its_minute_goes(clock: Clock, slots: i
     assert due[:PACE] == [now] * min(slots, PACE)
     spread = due[PACE:]
     assert all(at // MINUTE > now // MINUTE for at in spread)
-    assert all(later - earlier == MINUTE // PACE for earlier, later in pairwise(spread))
+    assert all(at % MINUTE < MINUTE * 9 // 10 for at in spread), "what comes a little late is still in its minute"
+    assert all(later - earlier >= MINUTE // PACE * 9 // 10 for earlier, later in pairwise(spread))
 
 
 @anytime
