@@ -1,6 +1,8 @@
 """The delivery log by status, event, page and cursor, against a list in memory."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.webhooks import delivery, log, service
+from functions.webhooks import delivery, log, payload, service
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import Status
 from hub import events, times
@@ -139,3 +141,45 @@ def test_every_status_and_event_over_several_pages(tenant: Deployment, clock: Cl
         for by_event in ({}, *({"event": event} for event in EVENTS)):
             query: dict[str, str] = {**by_status, **by_event}
             assert tested.by_number(query, 4) == tested.by_cursor(query, 4) == tested.expected(query)
+
+
+LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, "Invocation payload"."""
+
+
+def answer_bytes(text: str) -> int:
+    """How much of an answer with this body Lambda counts: JSON with the body as a string of it."""
+    return len(json.dumps({"statusCode": 200, "headers": {"a": "x" * 1000}, "body": text}, ensure_ascii=False).encode())
+
+
+def body_of(part: Any, size: int) -> str:
+    """A delivery's body of so many bytes, as near as parts of this kind come to it."""
+    made = events.event("api_key.created", Caller("t", "enterprise", "ak_1", "req_1"), {"x": []})
+    one, two = (len(payload.serialize(made | {"data": {"x": [part] * n}}).encode()) for n in (1, 2))
+    rest, each = size - one, two - one
+    return payload.serialize(made | {"data": {"x": [part] * (rest // each)}})
+
+
+@pytest.mark.parametrize("part", ['"' * 1000, "键" * 1000, 1e-7], ids=["quotes", "Chinese", "numbers"])
+def test_the_largest_page_is_one_that_lambda_can_answer_with(tenant: Deployment, clock: Clock, part: Any) -> None:
+    clock.advance(60)
+    hook = tenant.new_webhook()["id"]
+    longest = delivery.MAX_PAYLOAD_BYTES
+    body = body_of(part, longest)
+    assert longest - 4000 < len(body.encode()) <= longest
+    attempt = {"at": Clock.START * 1000, "code": None, "ms": 10_000, "error": "address_refused"}
+    made = [events.event("api_key.created", Caller(tenant.tenant, "enterprise", "ak_1", "r"), {}) for _ in range(100)]
+    rows = [delivery.with_attempt(delivery.new(tenant.tenant, hook, one), attempt, "failed") for one in made]
+    log.put([replace(row, body=body, attempts=[attempt] * log.KEPT_ATTEMPTS) for row in rows])
+    answer = tenant.call("GET", f"/v1/webhooks/{hook}/logs?limit=100")
+    assert answer.status == 200
+    assert answer_bytes(answer.text) < LAMBDA_ANSWER_BYTES
+    shown = answer.json["data"]
+    assert [row["id"] for row in shown] == sorted((row.id for row in rows), reverse=True)
+    assert {len(row["attempts"]) for row in shown} == {log.KEPT_ATTEMPTS}
+    assert {row["payload"]["type"] for row in shown} == {"api_key.created"}
+    whole = [row["payload"]["data"] is not None for row in shown]
+    assert whole == sorted(whole, reverse=True), "the newest are shown whole"
+    assert sum(whole) >= 40
+    (one,) = tenant.call("GET", f"/v1/webhooks/{hook}/logs?limit=1&page=100").json["data"]
+    assert one["payload"] == json.loads(body), "and any in an answer of its own"

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from functions.webhooks import delivery, log
 from functions.webhooks.models import Status
-from hub import outbound, times
+from hub import events, outbound, times
+from hub.events import Caller
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 
@@ -158,8 +160,10 @@ def test_4_5_retry(deployment: Deployment, answering: list[int]) -> None:
     answering[0] = 500
     made = create(deployment)
     path = f"/v1/webhooks/{made['id']}"
-    assert deployment.call("POST", f"{path}/retry").status == 422, "nothing failed"
     deployment.call("POST", f"{path}/test")
+    assert deployment.call("POST", f"{path}/retry").status == 422, "nothing failed but a test"
+    missed = events.event("api_key.created", Caller(deployment.tenant, "enterprise", "ak_1", "req_1"), {})
+    log.put([delivery.unsent(delivery.new(deployment.tenant, made["id"], missed), delivery.INACTIVE)])
     answer = deployment.call("POST", f"{path}/retry")
     assert (answer.status, answer.json["data"]) == (202, {"accepted": 1, "has_more": False})
     assert len(memory.received("WebhookDeliveryQueue")) == 1

@@ -53,7 +53,7 @@ def test_what_was_delivered_is_not_missed(webhooks: Webhooks) -> None:
     assert [row["status"] for row in webhooks.logs(hook)] == ["success"]
 
 
-def test_a_retry_by_hand_that_comes_after_the_webhook_was_switched_off_leaves_its_row(webhooks: Webhooks) -> None:
+def test_a_retry_by_hand_ends_without_an_attempt_when_the_webhook_is_switched_off(webhooks: Webhooks) -> None:
     hook = webhooks.deployment.new_webhook(active=False)["id"]
     webhooks.fan_out(webhooks.event())
     switch(webhooks, hook, True)
@@ -61,7 +61,8 @@ def test_a_retry_by_hand_that_comes_after_the_webhook_was_switched_off_leaves_it
     switch(webhooks, hook, False)
     assert webhooks.deliver(*webhooks.queued()) == failed()
     assert webhooks.receivers.sent == []
-    assert [(row["status"], row["generation"]) for row in webhooks.rows(hook)] == [("failed", 0)]
+    (row,) = webhooks.rows(hook)
+    assert (row["status"], row["tries"], len(row["attempts"])) == ("failed", 0, 1)
 
 
 def test_what_waits_for_its_retry_when_the_webhook_is_switched_off_ends(webhooks: Webhooks) -> None:
@@ -151,3 +152,32 @@ def test_a_row_that_was_taken_over_is_left_by_its_old_execution(webhooks: Webhoo
     assert webhooks.retry(execution)["status"] == "gone"
     (after,) = webhooks.rows(hook)
     assert (after["status"], after["generation"], after["tries"]) == ("pending", 1, 1)
+
+
+def test_a_delivery_that_is_given_up_has_no_more_tries_than_attempts(webhooks: Webhooks) -> None:
+    hook = webhooks.deployment.new_webhook()["id"]
+    webhooks.receivers.answers[URL] = [500]
+    webhooks.deliver(webhooks.message(hook))
+    (item,) = webhooks.rows(hook)
+    row = log.from_item("default", hook, item)
+    assert log.give_up(row)
+    (after,) = webhooks.rows(hook)
+    assert (after["status"], after["tries"], len(after["attempts"])) == ("failed", 1, 1)
+    assert not log.give_up(row), "it has ended"
+    assert webhooks.rows(hook) == [after]
+
+
+def test_what_has_ended_or_was_sent_anew_is_not_given_up(webhooks: Webhooks) -> None:
+    hook = webhooks.deployment.new_webhook()["id"]
+    for end in ("success", "anew"):
+        webhooks.receivers.answers[URL] = [500]
+        message = webhooks.message(hook)
+        webhooks.deliver(message)
+        row = log.named("default", hook, [message["id"]])[message["id"]]
+        if end == "success":
+            log.record(row, {"at": 1, "code": 200, "ms": 1, "error": None}, "success")
+        else:
+            assert log.take_over(row, row.due_at)
+        before = webhooks.rows(hook)
+        assert not log.give_up(row)
+        assert webhooks.rows(hook) == before

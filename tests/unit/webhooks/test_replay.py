@@ -112,6 +112,19 @@ def test_only_a_status(
     assert set(sent(lanes)) == {rows[kind].id for kind in wanted}
 
 
+@pytest.mark.parametrize("answer", [200, 500])
+@pytest.mark.parametrize("status", [None, "failed", "success"])
+def test_tests_are_left_out(
+    webhooks: Webhooks, hook: str, lanes: list[Queued], clock: Clock, status: str | None, answer: int
+) -> None:
+    webhooks.receivers.answers["https://example.com/hook"] = [answer]
+    webhooks.deployment.call("POST", f"/v1/webhooks/{hook}/test")
+    wanted = happened(webhooks, hook, status or "success")
+    clock.advance(1)
+    run(begin(webhooks, hook, **({"status": status} if status else {})), clock)
+    assert sent(lanes) == [wanted.id]
+
+
 def test_from_a_time_on_and_before_another(webhooks: Webhooks, hook: str, lanes: list[Queued], clock: Clock) -> None:
     rows = {ago: happened(webhooks, hook, "success", ago) for ago in (1000.001, 1000, 600, 500.001, 500, 10)}
     run(begin(webhooks, hook, since_ago=1000, until=at(times.now() - 500)), clock)
