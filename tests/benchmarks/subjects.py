@@ -113,9 +113,12 @@ def _webhooks() -> list[Subject]:
 
     def retry(tenant: Tenant, receiver: str) -> Callable[[], Any]:
         webhook = _webhook(tenant, receiver)
-        for _ in range(10):
-            _add_row(tenant, webhook, "failed")
-        return lambda: tenant.event(f"POST {one}/retry", {}, webhook_id=webhook)
+
+        def event() -> Any:
+            failed = [_add_row(tenant, webhook, "failed") for _ in range(10)]
+            return tenant.event(f"POST {one}/retry", {"log_ids": failed}, webhook_id=webhook)
+
+        return event
 
     return [
         Subject("POST /v1/webhooks", WEBHOOKS, create),

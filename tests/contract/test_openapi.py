@@ -1,32 +1,27 @@
+"""The template, the routes and the description tell the same."""
+
 import importlib
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.identity.api_keys.models import PERMISSIONS
-from hub import errors, times
+from hub import errors
 from hub.errors import FieldError, HubError
 from hub.store import query
 from hub.store.paging import CursorPage, OffsetPage
 from hub.web import styles
 from local.openapi import __main__ as command
 from local.openapi import answers, description
-from local.openapi.deliveries import event_schemas
-from local.openapi.discovery import resolvers
 from local.openapi.examples import EXAMPLES
 from tests.contract import memory
-from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
+from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, ROUTES, validator
 
 PUBLIC = {
     "GET /.well-known/jwks.json",
@@ -48,15 +43,6 @@ PUBLIC = {
 }
 """Every route that needs no credential; a route that comes to this list is a decision."""
 
-RESOLVERS = resolvers(memory.ROOT)
-ROUTES = {key: route for resolver in RESOLVERS for key, route in resolver.api.routes.items()}
-DESCRIPTION: dict[str, Any] = json.loads((memory.ROOT / description.FILE).read_text())
-OPERATIONS = {
-    f"{method.upper()} {path}": operation
-    for path, operations in DESCRIPTION["paths"].items()
-    for method, operation in operations.items()
-}
-
 
 def functions() -> dict[str, dict[str, Any]]:
     """The properties of every function of the template, by logical id."""
@@ -71,34 +57,6 @@ def routes(function: Mapping[str, Any]) -> set[str]:
     """Route keys of a function's `HttpApi` events."""
     sources = [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == "HttpApi"]
     return {f"{source['Method'].upper()} {source['Path']}" for source in sources}
-
-
-def validator(schema: Mapping[str, Any], *, closed: bool = False) -> Draft202012Validator:
-    """Checks against a schema of the description; `closed`: nothing may be there that it does not name."""
-    resolved = _resolved(schema)
-    return Draft202012Validator(_closed(resolved) if closed else resolved, format_checker=FormatChecker())
-
-
-def _resolved(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if "$ref" in value:
-            name = value["$ref"].removeprefix("#/components/schemas/")
-            return _resolved(DESCRIPTION["components"]["schemas"][name])
-        return {key: _resolved(one) for key, one in value.items()}
-    return [_resolved(one) for one in value] if isinstance(value, list) else value
-
-
-def _closed(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_closed(one) for one in value]
-    if not isinstance(value, Mapping):
-        return value
-    if "allOf" in value:
-        return {**value, "unevaluatedProperties": False}
-    closed = {key: _closed(one) for key, one in value.items()}
-    if "properties" in value and isinstance(value.get("required", []), list):
-        closed.setdefault("unevaluatedProperties", False)
-    return closed
 
 
 def test_template_resolvers_and_description_have_the_same_routes() -> None:
@@ -250,301 +208,3 @@ def test_a_list_of_a_style_is_what_is_read_off_it(style: styles.Style) -> None:
     ):
         check.validate(style.page(page))
     assert not check.is_valid(style.page(OffsetPage([{"id": 1}], 1, 20, 1)))
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request that was made of the real handlers, and its answer."""
-
-    route: str
-    status: int
-    headers: dict[str, str]
-    body: str
-
-
-class Client:
-    """Sends requests as API Gateway would, and keeps what came back."""
-
-    def __init__(self, api_key: str) -> None:
-        self.api_key = api_key
-        self.exchanges: list[Exchange] = []
-
-    def __call__(
-        self,
-        route: str,
-        body: Any = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **ids: str,
-    ) -> Any:
-        handler = next(resolver for resolver in RESOLVERS if route in resolver.api.routes).module
-        path = route.partition(" ")[2].format_map(ids)
-        gateway = {"domainName": "api.example.com", "http": {"sourceIp": "192.0.2.1"}}
-        sent = {"authorization": f"Bearer {self.api_key}", "content-type": "application/json"} | dict(headers or {})
-        event: dict[str, Any] = {"routeKey": route, "rawPath": path, "headers": sent, "pathParameters": ids}
-        event["requestContext"] = gateway
-        if query:
-            event["queryStringParameters"] = dict(query)
-        if body is not None:
-            event["body"] = body if isinstance(body, str) else json.dumps(body)
-        answer = importlib.import_module(handler).handler(event, None)
-        self.exchanges.append(Exchange(route, answer["statusCode"], answer["headers"], answer.get("body", "")))
-        return json.loads(answer["body"]) if answer.get("body", "").startswith("{") else None
-
-    def watch(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Keep what a server is asked and answers."""
-        request = server.request
-
-        def watched(method: str, url: str, **more: Any) -> Any:
-            answer = request(method, url, **more)
-            _, route, _ = route_of(method, urlsplit(url).path)
-            self.exchanges.append(Exchange(route, answer.status, dict(answer.headers), answer.text))
-            return answer
-
-        monkeypatch.setattr(server, "request", watched)
-
-
-BODIES = {"POST /v1/api-keys": "NewApiKey", "POST /v1/webhooks": "NewWebhook"}
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Takes every webhook."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running():
-        yield Server("acme")
-
-
-@pytest.fixture
-def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Client:
-    client = Client(server.api_key)
-    client.watch(server, monkeypatch)
-    return client
-
-
-def test_real_answers_are_what_the_description_says(client: Client, server: Server, receiver: str) -> None:
-    use_api_keys(client)
-    use_webhooks(client, receiver)
-    use_users(client)
-    use_oauth(server)
-    use_oauth_wrongly(server)
-    use_sign_in(server)
-    memory.published()
-    client("GET /v1/audit-log", query={"action": "user.created", "from": "2026-01-01T00:00:00Z"})
-    assert client.exchanges[-1].body.count('"action":"user.created"') > 1
-    client("GET /v1/audit-log", query={"from": "yesterday"})
-    use_wrongly(client)
-    client("GET /openapi.json")
-    client("GET /docs")
-    for exchange in client.exchanges:
-        check(exchange)
-    pages = {route for route in OPERATIONS if route.startswith("POST ") and route.endswith("/authorize")}
-    succeeded = {
-        exchange.route for exchange in client.exchanges if exchange.status < (304 if exchange.route in pages else 300)
-    }
-    assert succeeded == set(OPERATIONS), "each operation is seen answering"
-    failures = {exchange.status for exchange in client.exchanges if exchange.status >= 400}
-    assert failures == {400, 401, 403, 404, 409, 413, 415, 422, 429}
-
-
-def use_api_keys(client: Client) -> None:
-    key = "/v1/api-keys/{api_key_id}"
-    made = client("POST /v1/api-keys", EXAMPLES["NewApiKey"])
-    made_id = made["id"]
-    client("GET /v1/api-keys", query={"page": "1", "limit": "1"})
-    client("GET /v1/api-keys", query={"cursor": "", "limit": "1"})
-    client(f"GET {key}", api_key_id=made_id)
-    client(f"PUT {key}", {"expires_at": None}, api_key_id=made_id)
-    client("GET /v1/webhooks", headers=bearer(made["key"]))
-    assert client.exchanges[-1].status == 200
-    client("GET /v1/api-keys", headers=bearer(made["key"]))
-    assert client.exchanges[-1].status == 403
-    client(f"POST {key}/rotate", {"overlap_seconds": 60}, api_key_id=made_id)
-    for period in ("day", "week", "month"):
-        client(f"GET {key}/usage", query={"period": period}, api_key_id=made_id)
-    client(f"DELETE {key}", api_key_id=made_id)
-
-
-def use_webhooks(client: Client, receiver: str) -> None:
-    webhook = "/v1/webhooks/{webhook_id}"
-    made_id = client("POST /v1/webhooks", EXAMPLES["NewWebhook"] | {"url": receiver})["data"]["id"]
-    client("GET /v1/webhooks")
-    client("GET /v1/webhooks", query={"cursor": ""})
-    client(f"GET {webhook}", webhook_id=made_id)
-    client(f"POST {webhook}/test", webhook_id=made_id)
-    client(f"PATCH {webhook}", {"description": "一"}, webhook_id=made_id)
-    client(f"PUT {webhook}", {"url": "http://127.0.0.1:1/"}, webhook_id=made_id)
-    client(f"POST {webhook}/rotate-secret", {"overlap_seconds": 60}, webhook_id=made_id)
-    assert client(f"POST {webhook}/test", webhook_id=made_id)["data"]["success"] is False
-    client(f"GET {webhook}/logs", webhook_id=made_id)
-    client(f"GET {webhook}/stats", query={"hours": "2"}, webhook_id=made_id)
-    client(f"GET {webhook}/stats", query={"hours": "2", "end": "late"}, webhook_id=made_id)
-    client(f"GET {webhook}/logs", query={"status": "failed", "cursor": ""}, webhook_id=made_id)
-    client(f"POST {webhook}/retry", webhook_id=made_id)
-    client(f"POST {webhook}/retry", {"log_ids": ["log_none"]}, webhook_id=made_id)
-    replay = client(f"POST {webhook}/replay", {"since": times.iso(times.now())}, webhook_id=made_id)["data"][
-        "replay_id"
-    ]
-    client(f"POST {webhook}/replay", {"since": times.iso(times.now())}, webhook_id=made_id)
-    assert client.exchanges[-1].status == 409
-    client(f"POST {webhook}/replay", EXAMPLES["ReplayRequest"], webhook_id=made_id)
-    client(f"GET {webhook}/replays/{{replay_id}}", webhook_id=made_id, replay_id=replay)
-    client(f"GET {webhook}/replays/{{replay_id}}", webhook_id=made_id, replay_id="replay_none")
-    client(f"DELETE {webhook}", webhook_id=made_id)
-
-
-def use_users(client: Client) -> None:
-    user = "/v1/users/{user_id}"
-    made_id = client("POST /v1/users", EXAMPLES["NewUser"])["data"]["id"]
-    client("POST /v1/users", EXAMPLES["NewUser"])
-    assert client.exchanges[-1].status == 409
-    for asked in (
-        {},
-        {"page": "1", "pageSize": "1", "sort": "email", "order": "asc", "role[in]": "admin,member"},
-        {"limit": "1"},
-        {"fields": "id,email", "search": "张", "createdAt[gte]": "2024-01-01"},
-        {"colour": "red", "createdAt": "late"},
-    ):
-        client("GET /v1/users", query=asked)
-    client(f"GET {user}", user_id=made_id)
-    client(f"PUT {user}", {"name": "李四"}, user_id=made_id)
-    client(f"PATCH {user}", {"status": "inactive", "password": "a-good-long-password"}, user_id=made_id)
-    client(f"PATCH {user}", {"password": "password123"}, user_id=made_id)
-    client(f"DELETE {user}", user_id=made_id)
-    client(f"DELETE {user}", user_id=made_id)
-
-
-def use_oauth(server: Server) -> None:
-    """Every OAuth endpoint at both of its mounts, by those whom it is for."""
-    app, pkce, user, browser = server.app(), Pkce(), server.user(), Browser(server)
-    public = server.app(client_type="public")
-    for path in ("", f"/{app.id}"):
-        server.call("GET", f"/v1/oauth/apps{path}")
-    server.call("PUT", f"/v1/oauth/apps/{app.id}", {"description": "一"})
-    code = browser.code(app.url(**pkce.asked), user)
-    given = app.exchange(code, code_verifier=pkce.verifier).json()
-    app.refresh(given["refresh_token"])
-    assert app.token(grant_type="client_credentials").status == 200
-    json_caller = {"accept": "application/json"}
-    for mount in ("", "/v1"):
-        server.request("GET", mount + public.url(**pkce.asked), token=server.api_key, headers=json_caller)
-        page = browser.get(mount + public.url(**pkce.asked))
-        browser.submit(mount + public.url(**pkce.asked), page, action="deny")
-        for name, more in (("introspect", {}), ("token", {"grant_type": "client_credentials"}), ("revoke", {})):
-            sent = {**app.credentials, "token": given["access_token"], **more}
-            assert server.request("POST", f"{mount}/oauth/{name}", form=sent).status == 200
-            assert server.request("POST", f"{mount}/oauth/{name}", body=sent).status == 200
-    for document in ("oauth-authorization-server", "jwks.json"):
-        server.request("GET", f"/.well-known/{document}")
-    grant, *_ = server.call("GET", "/v1/oauth/grants")["data"]
-    server.call("DELETE", f"/v1/oauth/grants/{grant['id']}")
-    server.call("POST", f"/v1/oauth/apps/{app.id}/rotate-secret", {"overlap_seconds": 60})
-    assert server.request("POST", f"/v1/oauth/apps/{public.id}/rotate-secret", token=server.api_key).status == 422
-    server.call("DELETE", f"/v1/oauth/apps/{app.id}")
-
-
-def use_oauth_wrongly(server: Server) -> None:
-    app, browser = server.app(), Browser(server)
-    json_caller = {"accept": "application/json"}
-    for wrong in ({"client_id": "client_none"}, {"redirect_uri": "https://elsewhere.example/"}, {"scope": "admin"}):
-        url = app.url(**wrong)
-        browser.get(url)
-        browser.post(url, {})
-        server.request("GET", url, token=server.api_key, headers=json_caller)
-    server.request("GET", app.url(), token="sk_live_none", headers=json_caller)
-    server.request("POST", app.url(), body={})
-    server.request("POST", app.url(), form="a=" + "x" * 2_000_000)
-    for name in ("token", "revoke", "introspect"):
-        path = f"/oauth/{name}"
-        for form in ("", "grant_type=a&grant_type=b", "a=" + "x" * 2_000_000, app.credentials):
-            server.request("POST", path, form=form)
-        server.request("POST", path, form={**app.credentials, "client_secret": "wrong"})
-        server.request("POST", path, headers={"content-type": "text/plain"}, form="a")
-    browser.submit(app.url(), browser.get(app.url()), email="nobody@example.com", password="wrong")
-
-
-def use_sign_in(server: Server) -> None:
-    user = server.user()
-    login = {"email": user.email, "password": user.password, "tenant": server.tenant}
-    token = server.request("POST", "/api/auth/login", body=login).json()["token"]
-    for sent in (token, "nonsense"):
-        server.request("POST", "/api/auth/verify", body={"token": sent})
-    change = {"old_password": user.password, "new_password": "a-new-password-of-mine"}
-    server.request("POST", "/api/auth/change-password", body=change)
-    server.request("POST", "/api/auth/change-password", body=change, token=server.api_key)
-    server.request("POST", "/api/auth/change-password", body={}, token=token)
-    server.request("POST", "/api/auth/change-password", body=change, token=token)
-    for body in ({}, login, {"password": "x" * 2_000_000}):
-        server.request("POST", "/api/auth/login", body=body)
-    # Two windows' worth, because one may turn on the way.
-    assert 429 in [server.request("POST", "/api/auth/login", body=login).status for _ in range(21)]
-
-
-def use_wrongly(client: Client) -> None:
-    for route in ("POST /v1/api-keys", "POST /v1/webhooks"):
-        for body in ({}, {"name": 1, "url": 1, "events": 1}, "{", '{"a": "' + "x" * 2_000_000 + '"}'):
-            client(route, body)
-        client(route, {}, headers=bearer("sk_live_none"))
-        client(route, "name=a", headers={"content-type": "application/x-www-form-urlencoded"})
-        client(route, EXAMPLES[BODIES[route]], headers={"idempotency-key": "1"})
-        client(route, {}, headers={"idempotency-key": "1"})
-    client("GET /v1/api-keys/{api_key_id}", api_key_id="ak_none")
-    client("GET /v1/webhooks/{webhook_id}", webhook_id="wh_none")
-    client("GET /v1/webhooks", query={"page": "0", "colour": "red"})
-    # Two minutes' worth and more, because the minute may turn on the way.
-    for _ in range(250):
-        client("GET /v1/webhooks/{webhook_id}", webhook_id="wh_none")
-        if client.exchanges[-1].status == 429:
-            break
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
-def check(exchange: Exchange) -> None:
-    """Hold an answer against its operation: the status, the headers, the body and nothing beside."""
-    response = OPERATIONS[exchange.route]["responses"][str(exchange.status)]
-    if "$ref" in response:
-        response = DESCRIPTION["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    optional = {"Idempotency-Replayed", "Retry-After"}
-    assert set(response["headers"]) - optional <= set(exchange.headers)
-    if "content" not in response:
-        assert exchange.body == ""
-        return
-    media_type = exchange.headers["Content-Type"].partition(";")[0]
-    content = response["content"][media_type]
-    if "schema" in content:
-        validator(content["schema"], closed=True).validate(json.loads(exchange.body))
-
-
-def test_a_delivery_is_what_the_description_says(client: Client) -> None:
-    from functions.webhooks import payload
-
-    hooks = DESCRIPTION["webhooks"]
-    assert set(hooks) == set(event_schemas(memory.ROOT))
-    for event in memory.published():
-        body = json.loads(payload.serialize(event["detail"]))
-        content = hooks[event["detail-type"]]["post"]["requestBody"]["content"]
-        validator(content["application/json"]["schema"], closed=True).validate(body)

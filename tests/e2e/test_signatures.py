@@ -44,13 +44,15 @@ def test_rotating_again_drops_the_oldest_secret_at_once(api: Client, receiver: O
 
 
 def test_what_is_sent_again_is_signed_with_the_secrets_of_its_day(api: Client, receiver: OpenReceiver) -> None:
-    inbox = receiver(Answer(500))
-    webhook = api.new_webhook(inbox.url, "order.paid")
-    tested = api.post(f"/v1/webhooks/{webhook['id']}/test").json()["data"]
-    assert tested["success"] is False
+    inbox = receiver(Answer(410))
+    webhook = api.new_webhook(inbox.url, "api_key.created")
+    _delivered(api, inbox, "Refused")
+    eventually(lambda: _shown(api, webhook)["disabled_reason"] == "gone", "a webhook that is switched off")
+    (refused,) = api.logs(webhook)
+    assert api.request("PUT", f"/v1/webhooks/{webhook['id']}", json={"active": True}).status_code == 200
 
     new = _rotate(api, webhook)["secret"]
-    answer = api.post(f"/v1/webhooks/{webhook['id']}/retry", {"log_ids": [tested["log_id"]]})
+    answer = api.post(f"/v1/webhooks/{webhook['id']}/retry", {"log_ids": [refused["id"]]})
     assert answer.status_code == 202, answer.text
     first, again = inbox.wait_for(2)
 

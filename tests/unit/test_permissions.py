@@ -177,7 +177,7 @@ def just_now() -> str:
 
 
 def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.webhooks import endpoints, replays
+    from functions.webhooks import delivery, endpoints, log, replays
 
     work = Work("WebhooksFunction", tenant, monkeypatch)
     body = {"url": "http://127.0.0.1:1/", "events": ["*"], "headers": {"X-Token": "secret"}}
@@ -187,10 +187,12 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work.request("PUT /v1/webhooks/{webhook_id}", {"headers": {"X-Token": "***"}}, webhook_id=webhook)
     work.request("PATCH /v1/webhooks/{webhook_id}", {"secret": "whsec_new_one"}, webhook_id=webhook)
     work.request("POST /v1/webhooks/{webhook_id}/rotate-secret", {"secret": "whsec_newer"}, webhook_id=webhook)
-    tested = work.request("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook)["data"]["log_id"]
+    work.request("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook)
     work.request("GET /v1/webhooks/{webhook_id}/logs", webhook_id=webhook)
     work.request("GET /v1/webhooks/{webhook_id}/stats", webhook_id=webhook)
-    work.request("POST /v1/webhooks/{webhook_id}/retry", {"log_ids": [tested]}, webhook_id=webhook)
+    missed, other = (delivery.unsent(new_delivery(webhook), delivery.INACTIVE) for _ in range(2))
+    log.put([missed, other])
+    work.request("POST /v1/webhooks/{webhook_id}/retry", {"log_ids": [missed.id]}, webhook_id=webhook)
     endpoints.change("default", webhook, slow=True)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {}, webhook_id=webhook)
     for active in (False, True):
