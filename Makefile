@@ -108,7 +108,7 @@ node: ## What tests run on Node.js: an OAuth client, webhook verifiers and the b
 
 .PHONY: e2e
 e2e: venv node ## The deployed template, on ports and data of its own
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
 .PHONY: bench
 bench: venv ## Calls, CPU, imports and cost of every endpoint and worker, into docs/benchmarks.md
