@@ -144,7 +144,10 @@ LogId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class RetryRequest(Body):
-    """Body of `POST /v1/webhooks/{webhook_id}/retry`: the deliveries to send again; without it all failed ones."""
+    """Body of `POST /v1/webhooks/{webhook_id}/retry`: the deliveries to send again; without it all failed ones.
+
+    Deliveries of tests are not sent again.
+    """
 
     log_ids: Annotated[list[LogId], Field(min_length=1, max_length=100)] | None = None
 
@@ -226,7 +229,8 @@ class WebhookWithSecret(Webhook):
 
 class Attempt(TypedDict):
     """One try. Without an answer `error` is `address_refused`, `not_resolved`, `unreachable`, `tls_failed`,
-    `closed_early`, `bad_answer` or `timed_out`; of one that was never sent `webhook_inactive` or `payload_too_large`.
+    `closed_early`, `bad_answer` or `timed_out`; of one that was never sent `webhook_inactive`, `payload_too_large`, or
+    `given_up` when Hub could not send it for three days.
     """
 
     attempted_at: str
@@ -236,7 +240,11 @@ class Attempt(TypedDict):
 
 
 class Delivery(TypedDict):
-    """A delivery as document 1 section 4.4 shows it, and its attempts; times in milliseconds, of the last attempt."""
+    """A delivery as document 1 section 4.4 shows it, and its attempts; times in milliseconds, of the last attempt.
+
+    `payload.data` is `null` where it was too large to be sent, or where the answer has no room left for it: ask for
+    fewer rows.
+    """
 
     id: str
     webhook_id: str
@@ -250,7 +258,7 @@ class Delivery(TypedDict):
 
 
 class Retried(TypedDict):
-    """How many failed deliveries are being sent again; `has_more` when there were more than one call takes."""
+    """How many failed deliveries this call has set going; `has_more` when there are more: ask again."""
 
     accepted: int
     has_more: bool
