@@ -1,20 +1,18 @@
 """From the queues to the receivers: the first attempt of every delivery, a batch at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
-
-from functions.webhooks import delivery, dispatch, endpoints, health, log, statistics
+from functions.webhooks import delivery, dispatch, endpoints, health, learning, log
 from functions.webhooks.dispatch import Due
 from functions.webhooks.log import Place, Standing, StoredDelivery
 from functions.webhooks.models import Status
 from functions.webhooks.store import StoredWebhook
 from hub import queues, times
-from hub.errors import Unavailable
 from hub.telemetry import count, lambda_handler, logger
 
 CONCURRENCY = 10
@@ -23,55 +21,90 @@ CONCURRENCY = 10
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
+    """A delivery to attempt now; `is_stored` where it has a row already."""
+
     webhook: StoredWebhook
     endpoint: endpoints.Endpoint
     row: StoredDelivery
+    is_stored: bool
+
+
+_Decision = _Ready | Due | StoredDelivery | None
+"""What a message asks for: an attempt, to wait, a row whose state machine is to be started, or nothing any more."""
 
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch from either lane (`dispatch.first` or `dispatch.again`, with `due` and `slow`)."""
-    messages, broken = queues.read(event, "tenant", "webhook_id", "id", "due")
+    messages, broken = queues.read(event, "tenant", "webhook_id", "id")
     places = {message_id: _place(message) for message_id, message in messages.items()}
     # A message of a later generation follows a write of a moment ago.
     consistent = any(message.get("generation") for message in messages.values())
     standings = log.together(list(dict.fromkeys(places.values())), consistent=consistent) if places else {}
-    waiting = _waiting(messages, standings)
-    due: dict[Place, _Ready] = {}
+    decided: dict[Place, _Decision] = {}
+    troubled: set[Place] = set()
     for message_id, message in messages.items():
-        standing = standings[places[message_id]]
-        if standing.webhook is None or not standing.webhook.active:
-            _drop(message, standing)
-        elif message_id not in waiting and (row := _row_to_attempt(message, standing)):
-            due[row.place] = _Ready(standing.webhook, standing.endpoint, row)
-    untaken = {due.message["id"] for due in dispatch.queue(list(waiting.values()))}
-    unsent = _attempt_all(due)
-    again = [
-        message_id
-        for message_id, place in places.items()
-        if place in unsent or (message_id in waiting and place[2] in untaken)
-    ]
+        place = places[message_id]
+        if decided.get(place) is None:
+            with _sparing_others(troubled, place):
+                decided[place] = _decide(message, standings[place])
+    untaken = dispatch.queue([one for one in decided.values() if isinstance(one, Due)])
+    troubled |= {_place(one.message) for one in untaken}
+    troubled |= _attempt_all(
+        {place: one for place, one in decided.items() if isinstance(one, _Ready)},
+        [one for one in decided.values() if isinstance(one, StoredDelivery)],
+    )
+    again = [message_id for message_id, place in places.items() if place in troubled]
     return queues.failures([*broken, *again])
 
 
-def _place(message: dict[str, Any]) -> Place:
+def _place(message: Mapping[str, Any]) -> Place:
     return message["tenant"], message["webhook_id"], message["id"]
 
 
-def _waiting(messages: dict[str, dict[str, Any]], standings: dict[Place, Standing]) -> dict[str, Due]:
-    """What is not to be attempted here and now: too early for its slot, without one, or in the wrong lane."""
-    now = times.now_ms()
-    waiting: dict[str, Due] = {}
-    for message_id, message in messages.items():
-        standing = standings[_place(message)]
-        if standing.webhook is None or not standing.webhook.active:
-            continue
-        one = Due(message, message["due"], standing.endpoint.slow)
-        if dispatch.is_stale(one.due, now) or standing.endpoint.paused_until > now:
-            [one] = dispatch.with_slots([message])
-        if dispatch.is_early(one.due, now) or (one.slow and not message.get("slow")):
-            waiting[message_id] = one
-    return waiting
+@contextmanager
+def _sparing_others(troubled: set[Place], *places: Place) -> Iterator[None]:
+    """Have the messages of these deliveries come again, and no others, when something goes wrong."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever is wrong with one delivery must not take its batch along
+        named = [{"webhook_id": webhook_id, "log_id": log_id} for _, webhook_id, log_id in places]
+        logger().exception("a delivery could not be attempted or its outcome not noted", extra={"deliveries": named})
+        troubled.update(places)
+
+
+def _decide(message: dict[str, Any], standing: Standing) -> _Decision:
+    if standing.webhook is None or not standing.webhook.active:
+        # It may have been made or switched on a moment ago, and what is dropped does not come again.
+        standing = log.together([_place(message)], consistent=True)[_place(message)]
+    webhook, row = standing.webhook, standing.row
+    if webhook is None or not webhook.active:
+        _drop(message, standing)
+        return None
+    if not _is_open(message, row):
+        return None
+    if row is not None and row.status == "pending" and row.tries:
+        # A run died before it started the state machine, or the message came twice: starting it (again) is right.
+        return row
+    slot = _slot(message, standing.endpoint)
+    is_early = dispatch.is_early(slot.due, times.now_ms())
+    if is_early:
+        _note_wait(message, row, slot.due)
+    if is_early or (slot.slow and not message.get("slow")):
+        return slot
+    if row is not None and row.status != "pending":
+        if not log.claim(row, times.now_ms()):
+            return None
+        row = replace(row, status="pending", generation=row.generation + 1, tries=0)
+    return _Ready(webhook, standing.endpoint, row or delivery.from_message(message), row is not None)
+
+
+def _is_open(message: dict[str, Any], row: StoredDelivery | None) -> bool:
+    """Whether no other run has seen to what a message asks for."""
+    generation = message.get("generation", 0)
+    if row is None:
+        return generation == 0 and "body" in message
+    return bool(generation == (row.generation if row.status == "pending" else row.generation + 1))
 
 
 def _drop(message: dict[str, Any], standing: Standing) -> None:
@@ -80,70 +113,65 @@ def _drop(message: dict[str, Any], standing: Standing) -> None:
     if row is None and standing.webhook is not None and "body" in message:
         log.begin(delivery.unsent(delivery.from_message(message), delivery.INACTIVE))
     elif row is not None and row.status == "pending" and row.generation == message.get("generation", 0):
-        log.give_up(row)
+        delivery.end_without_webhook(row)
     count("WebhookDeliveriesDropped")
 
 
-def _row_to_attempt(message: dict[str, Any], standing: Standing) -> StoredDelivery | None:
-    """The delivery that a message asks to attempt now; `None` when another run has seen to it.
+def _slot(message: dict[str, Any], endpoint: endpoints.Endpoint) -> Due:
+    """When and where a message is due: in its slot, or in another where that is over or the endpoint pauses."""
+    now = times.now_ms()
+    due = message.get("due", 0)
+    if dispatch.is_stale(due, now) or endpoint.paused_until > now:
+        [other] = dispatch.with_slots([message])
+        return other
+    return Due(message, due, endpoint.slow)
 
-    A pending row of the message's own generation means that a run died before it started the state machine, or that
-    the message came twice: starting it (again) is right in both cases.
-    """
-    generation = message.get("generation", 0)
-    row = standing.row
+
+def _note_wait(message: dict[str, Any], row: StoredDelivery | None, due: int) -> None:
+    """Let the log and the reaper know until when a delivery waits; one that is to be sent anew has ended as yet."""
     if row is None:
-        return delivery.from_message(message) if generation == 0 else None
-    if row.status == "pending" and row.generation == generation:
-        delivery.keep_trying(row)
-        return None
-    if row.status != "pending" and row.generation == generation - 1 and log.claim(row, times.now_ms()):
-        return replace(row, status="pending", generation=generation, tries=0)
-    return None
+        log.begin(delivery.from_message(message, due))
+    elif row.status == "pending" and row.due_at != due:
+        log.postpone(row, due)
 
 
-def _attempt_all(due: dict[Place, _Ready]) -> set[Place]:
+def _attempt_all(due: dict[Place, _Ready], resumed: Sequence[StoredDelivery]) -> set[Place]:
     """Attempt all at once; a failed one waits for its retry, not for the slowest of the batch.
 
     Answers with those that, for a reason of ours, could not be attempted or whose outcome could not be noted: their
     messages come again.
     """
+    notes: dict[Future[None], Place] = {_pool().submit(delivery.keep_trying, row): row.place for row in resumed}
     attempts = {_pool().submit(delivery.attempt, ready.webhook, ready.row): place for place, ready in due.items()}
-    settled: list[StoredDelivery] = []
-    unsent: set[Place] = set()
-    learned: dict[tuple[str, str], list[tuple[dict[str, Any], Status]]] = {}
+    troubled: set[Place] = set()
+    succeeded: list[StoredDelivery] = []
+    ended: list[tuple[_Ready, dict[str, Any], Status]] = []
     for done in _as_they_end(attempts, due):
         ready = due[attempts[done]]
-        try:
+        with _sparing_others(troubled, ready.row.place):
             outcome = done.result()
-            after = _settle(ready, outcome)
-        except Exception:  # noqa: BLE001 - whatever is wrong with one delivery must not take its batch along
-            place = {"log_id": ready.row.id, "webhook_id": ready.webhook.id}
-            logger().exception("a delivery could not be attempted or its outcome not noted", extra=place)
-            unsent.add(attempts[done])
-            continue
-        if after.generation == 0 and after.status == "success":
-            settled.append(after)
-        learned.setdefault(ready.row.place[:2], []).append((outcome, after.status))
-    log.put(settled)
-    _learn(due, learned)
-    return unsent
+            after = delivery.after(ready.row, outcome, ready.webhook.retry_policy)
+            ended.append((ready, outcome, after.status))
+            if after.status == "success" and not ready.is_stored:
+                succeeded.append(after)
+            else:
+                notes[_pool().submit(_note, ready, after)] = ready.row.place
+    with _sparing_others(troubled, *(row.place for row in succeeded)):
+        log.put(succeeded)
+    _learn(ended)
+    for noted, place in notes.items():
+        with _sparing_others(troubled, place):
+            noted.result()
+    return troubled
 
 
-def _settle(ready: _Ready, outcome: dict[str, Any]) -> StoredDelivery:
-    """Note an attempt's end, at once where it is to be tried again; a first success is written with its batch's."""
-    webhook, row = ready.webhook, ready.row
-    tries = row.tries + 1
-    status = delivery.status_after(outcome, tries, webhook.retry_policy)
-    wait = delivery.wait_after(outcome, tries, webhook.retry_policy) if status == "pending" else 0
-    after = delivery.with_attempt(row, outcome, status, times.now_ms() + wait * 1000)
-    if row.generation:
-        log.record(row, outcome, status, after.due_at)
-    elif status != "success" and not log.begin(after):
-        return after
-    if status == "pending":
+def _note(ready: _Ready, after: StoredDelivery) -> None:
+    """Note an attempt's end and have it tried again; of two runs of a delivery that both failed, the first one's."""
+    outcome = after.attempts[-1]
+    # A row that was not seen may have been written while it waited.
+    noted = (not ready.is_stored and log.begin(after)) or log.record(ready.row, outcome, after.status, after.due_at)
+    if noted and after.status == "pending":
         delivery.keep_trying(after)
-    return after
 
 
 def _as_they_end(
@@ -158,31 +186,20 @@ def _as_they_end(
     except TimeoutError:
         slow = {due[attempts[one]].row.place[:2]: due[attempts[one]] for one in running if not one.done()}
         for ready in slow.values():
-            _mark_slow(ready)
+            learning.note_slow(ready.webhook, ready.endpoint)
         yield from as_completed(running)
 
 
-def _mark_slow(ready: _Ready) -> None:
-    if ready.endpoint.slow:
-        return
-    try:
-        endpoints.change(ready.webhook.tenant, ready.webhook.id, slow=True)
-    except (Unavailable, BotoCoreError):
-        # Its outcome tells the same in a few seconds; to fail here would send the whole batch again.
-        logger().warning("a slow endpoint was not noted", exc_info=True, extra={"webhook_id": ready.webhook.id})
-
-
-def _learn(due: dict[Place, _Ready], learned: dict[tuple[str, str], list[tuple[dict[str, Any], Status]]]) -> None:
-    known = {place[:2]: ready for place, ready in due.items()}
-    succeeded = failed = 0
-    for endpoint, ended in learned.items():
-        ready = known[endpoint]
-        statistics.add(ready.webhook.tenant, ready.webhook.id, ended)
-        health.learn(ready.webhook, ready.endpoint, [outcome for outcome, _ in ended])
-        succeeded += sum(delivery.is_success(outcome) for outcome, _ in ended)
-        failed += sum(not delivery.is_success(outcome) for outcome, _ in ended)
-    count("WebhookDeliveriesSucceeded", succeeded)
-    count("WebhookAttemptsFailed", failed)
+def _learn(ended: Sequence[tuple[_Ready, dict[str, Any], Status]]) -> None:
+    by_endpoint: dict[Place | tuple[str, str], list[tuple[_Ready, dict[str, Any], Status]]] = {}
+    for one in ended:
+        by_endpoint.setdefault(one[0].row.place[:2], []).append(one)
+    for told in by_endpoint.values():
+        ready = told[0][0]
+        learning.learn(ready.webhook, ready.endpoint, [(outcome, status) for _, outcome, status in told])
+    successes = sum(delivery.is_success(outcome) for _, outcome, _ in ended)
+    count("WebhookDeliveriesSucceeded", successes)
+    count("WebhookAttemptsFailed", len(ended) - successes)
 
 
 @cache

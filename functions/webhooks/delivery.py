@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.webhooks import payload, signing
+from functions.webhooks import log, payload, signing
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import Delivery, Status
 from functions.webhooks.store import StoredWebhook
@@ -31,11 +31,12 @@ MAX_RETRY_AFTER = 3600
 GONE = 410
 _ASKING_FOR_PATIENCE = {429, 503}
 
-MAX_PAYLOAD_BYTES = 102_400
-"""Of a delivery's body. As a string inside a message it can be twice as long, and a message takes 256 KB."""
+MAX_PAYLOAD_BYTES = 49_152
+"""Of a delivery's body: a page of 100 rows has to fit the 6 MB of Lambda's answer."""
 
 TOO_LARGE = "payload_too_large"
 INACTIVE = "webhook_inactive"
+GIVEN_UP = "given_up"
 
 MAX_ANSWER_BYTES = 1024
 
@@ -47,15 +48,18 @@ class RetrySettings:
     webhook_retry_state_machine_arn: str
 
 
-def new(tenant: str, webhook_id: str, event: Mapping[str, Any]) -> StoredDelivery:
-    """The delivery of an event to a webhook: always the same one for the same two, however often it is made."""
+def new(tenant: str, webhook_id: str, event: Mapping[str, Any], body: str | None = None) -> StoredDelivery:
+    """The delivery of an event to a webhook: always the same one for the same two, however often it is made.
+
+    `body` is the event as `payload.serialize` writes it, where it was written before.
+    """
     return StoredDelivery(
         tenant=tenant,
         webhook_id=webhook_id,
         id=ids.derived("log", times.epoch_ms(event["timestamp"]), event["id"], webhook_id),
         event_id=event["id"],
         event=event["type"],
-        body=payload.serialize(event),
+        body=payload.serialize(event) if body is None else body,
         status="pending",
         created_at=times.now_ms(),
         due_at=0,
@@ -65,22 +69,26 @@ def new(tenant: str, webhook_id: str, event: Mapping[str, Any]) -> StoredDeliver
     )
 
 
-def from_message(message: Mapping[str, Any]) -> StoredDelivery:
+def from_message(message: Mapping[str, Any], due_at: int = 0) -> StoredDelivery:
     """Read what `dispatch.first` wrote."""
     wanted = ("tenant", "webhook_id", "id", "event_id", "event", "body", "created_at")
     told = {name: message[name] for name in wanted}
-    return StoredDelivery(**told, status="pending", due_at=0, generation=0, tries=0, attempts=[])
+    return StoredDelivery(**told, status="pending", due_at=due_at, generation=0, tries=0, attempts=[])
 
 
 def unsent(delivery: StoredDelivery, reason: str) -> StoredDelivery:
     """A delivery that ends without an attempt, for a reason its row tells."""
-    outcome = {"at": times.now_ms(), "code": None, "ms": 0, "error": reason}
-    return with_attempt(delivery, outcome, "failed")
+    return with_attempt(delivery, refusal(reason), "failed")
 
 
-def is_too_large(delivery: StoredDelivery) -> bool:
-    """Whether its body is longer than receivers are asked to take."""
-    return len(delivery.body.encode()) > MAX_PAYLOAD_BYTES
+def refusal(reason: str) -> dict[str, Any]:
+    """What the row keeps in place of an attempt that was not made."""
+    return {"at": times.now_ms(), "code": None, "ms": 0, "error": reason}
+
+
+def is_too_large(body: str) -> bool:
+    """Whether a body is longer than receivers are asked to take."""
+    return len(body.encode()) > MAX_PAYLOAD_BYTES
 
 
 def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
@@ -88,8 +96,9 @@ def attempt(webhook: StoredWebhook, delivery: StoredDelivery) -> dict[str, Any]:
 
     Answers with the attempt as the row keeps it: `at` (epoch ms), `code`, `ms`, `error`.
     """
-    if is_too_large(delivery):
-        return {"at": times.now_ms(), "code": None, "ms": 0, "error": TOO_LARGE}
+    if any(tried["error"] == TOO_LARGE for tried in delivery.attempts):
+        # Its row keeps the envelope only.
+        return refusal(TOO_LARGE)
     body = delivery.body.encode()
     started = times.now_ms()
     headers = {
@@ -129,6 +138,16 @@ def wait_after(outcome: Mapping[str, Any], tries: int, retry_policy: str) -> int
     """Seconds until the attempt that follows attempt number `tries`: the policy's, or more where it was asked for."""
     wait = max(SCHEDULES[retry_policy][tries - 1], outcome.get("retry_after") or 0)
     return wait + round(wait * random.uniform(0, JITTER))  # noqa: S311 - jitter, no secret
+
+
+def after(delivery: StoredDelivery, outcome: dict[str, Any], retry_policy: str) -> StoredDelivery:
+    """What an attempt's outcome makes of a delivery: one that has ended, or one whose next attempt is due."""
+    tries = delivery.tries + 1
+    status = status_after(outcome, tries, retry_policy)
+    if status != "pending":
+        return with_attempt(delivery, outcome, status)
+    wait = wait_after(outcome, tries, retry_policy)
+    return with_attempt(delivery, outcome, status, times.now_ms() + wait * 1000)
 
 
 def with_attempt(delivery: StoredDelivery, outcome: dict[str, Any], status: Status, due_at: int = 0) -> StoredDelivery:
@@ -180,6 +199,14 @@ def keep_trying(delivery: StoredDelivery) -> None:
         # At least once: a message that comes again finds the execution that its first run started.
         if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
             raise
+
+
+def end_without_webhook(delivery: StoredDelivery) -> None:
+    """End a pending delivery whose webhook is gone or switched off; one that was never attempted says so."""
+    if delivery.attempts:
+        log.give_up(delivery)
+    else:
+        log.record(delivery, refusal(INACTIVE), "failed")
 
 
 def seconds_until(due_at: int) -> int:

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from functions.webhooks import endpoints
 from functions.webhooks.log import StoredDelivery
 from hub import queues, settings, times
+from hub.telemetry import logger
 
 GRACE_MS = 60_000
 """How long a slot is good for: what comes later takes another, so that a backlog does not go out all at once."""
 
 EARLY_MS = 1000
 """SQS counts whole seconds."""
+
+AT_ONCE = 100
+"""Messages that are written out at a time: a thousand long ones would take up the memory of a function."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Due:
 
 
 def first(delivery: StoredDelivery) -> dict[str, Any]:
-    """What the queue says of a first attempt: the delivery itself, which has no row yet."""
+    """What the queue says of a first attempt: the delivery itself, which needs no row before it waits."""
     wanted = ("tenant", "webhook_id", "id", "event_id", "event", "body", "created_at")
     return {name: getattr(delivery, name) for name in wanted}
 
@@ -65,7 +71,7 @@ def with_slots(messages: Sequence[Mapping[str, Any]]) -> list[Due]:
 
 
 def queue(messages: Sequence[Due]) -> list[Due]:
-    """Send messages to their lanes; answers with those that SQS did not take."""
+    """Send messages to their lanes; answers with those that SQS did not take, or may not have taken."""
     now = times.now_ms()
     untaken: list[Due] = []
     for slow, url in (
@@ -73,8 +79,14 @@ def queue(messages: Sequence[Due]) -> list[Due]:
         (True, _settings().webhook_slow_delivery_queue_url),
     ):
         lane = [message for message in messages if message.slow is slow]
-        failed = queues.send(url, [_message(message, now) for message in lane]) if lane else set()
-        untaken += [lane[position] for position in failed]
+        for start in range(0, len(lane), AT_ONCE):
+            some = lane[start : start + AT_ONCE]
+            try:
+                failed = queues.send(url, [_message(message, now) for message in some])
+            except (BotoCoreError, ClientError):
+                logger().warning("messages may not have been queued", exc_info=True, extra={"messages": len(some)})
+                failed = set(range(len(some)))
+            untaken += [some[position] for position in failed]
     return untaken
 
 

@@ -8,7 +8,7 @@ the time of its next attempt, where the reaper finds what nobody attends to any 
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,7 +39,10 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """A delivery: one event to one webhook. Times in epoch milliseconds; `due_at` is the next attempt's."""
+    """A delivery: one event to one webhook. Times in epoch milliseconds; `due_at` is the next attempt's.
+
+    `taken_over_at` is when the reaper first took it over since its last attempt, 0 where it did not.
+    """
 
     tenant: str
     webhook_id: str
@@ -53,6 +56,7 @@ class StoredDelivery:
     generation: int
     tries: int
     attempts: list[dict[str, Any]]
+    taken_over_at: int = 0
 
     @property
     def place(self) -> Place:
@@ -162,7 +166,7 @@ def together(wanted: Sequence[Place], *, consistent: bool = False) -> dict[Place
     return standings
 
 
-def overdue(shard: int, before_ms: int, limit: int) -> list[Place]:
+def overdue(shard: int, before_ms: int) -> Iterator[Place]:
     """Pending deliveries of a shard whose next attempt was due before a time, the longest overdue first."""
     query = table.Query(
         table.activity(),
@@ -171,12 +175,8 @@ def overdue(shard: int, before_ms: int, limit: int) -> list[Place]:
         index="gsi2",
         newest_first=False,
     )
-    found: list[Item] = []
-    for items, _ in table.pages(query, limit=limit):
-        found += items
-        if len(found) >= limit:
-            break
-    return [_place(item) for item in found[:limit]]
+    for items, _ in table.pages(query, limit=100):
+        yield from map(_place, items)
 
 
 def put(rows: Sequence[StoredDelivery]) -> None:
@@ -195,7 +195,7 @@ def begin(row: StoredDelivery) -> bool:
 
 def claim(row: StoredDelivery, due_at: int) -> bool:
     """Start a new generation of a delivery that has ended; `False` when another run was first."""
-    values = {"tries": 0, **_pending(row, due_at)}
+    values = {"tries": 0, "taken_over_at": 0, **_pending(row, due_at)}
     return _advance(row, values, "#status <> :status AND #generation = :seen", row.generation + 1)
 
 
@@ -204,7 +204,8 @@ def take_over(row: StoredDelivery, due_at: int) -> bool:
 
     What is left of the old generation finds itself overtaken and ends; the tries go on where they stood.
     """
-    return _advance(row, _pending(row, due_at), "#status = :status AND #generation = :seen", row.generation + 1)
+    values = {"taken_over_at": row.taken_over_at or times.now_ms(), **_pending(row, due_at)}
+    return _advance(row, values, "#status = :status AND #generation = :seen", row.generation + 1)
 
 
 def postpone(row: StoredDelivery, due_at: int) -> bool:
@@ -218,15 +219,22 @@ def give_up(row: StoredDelivery) -> bool:
     return _advance(row, values, "#status = :pending AND #generation = :seen", row.generation, pending="pending")
 
 
-def record(row: StoredDelivery, attempt: Mapping[str, Any], status: Status, due_at: int = 0) -> None:
-    """Add an attempt to a delivery and set its status; one that a newer generation has overtaken stays as it is."""
+def record(row: StoredDelivery, attempt: Mapping[str, Any], status: Status, due_at: int = 0) -> bool:
+    """Add an attempt to a delivery and set its status; `False` when another run was first.
+
+    A success is noted whatever a run that overlapped has written of the same generation: the receiver has it.
+    """
     values: dict[str, Any] = {
         "status": status,
         "attempts": [*row.attempts, attempt][-KEPT_ATTEMPTS:],
         "tries": row.tries + 1,
+        "taken_over_at": 0,
         **_indexed(row, status, due_at),
     }
-    _advance(row, values, "#generation = :seen", row.generation)
+    if status == "success":
+        return _advance(row, values, "#generation = :seen", row.generation)
+    condition = "#generation = :seen AND #status = :pending AND #tries = :tried"
+    return _advance(row, values, condition, row.generation, pending="pending", tried=row.tries)
 
 
 def from_item(tenant: str, webhook_id: str, item: Item) -> StoredDelivery:
@@ -244,6 +252,7 @@ def from_item(tenant: str, webhook_id: str, item: Item) -> StoredDelivery:
         generation=item["generation"],
         tries=item["tries"],
         attempts=item["attempts"],
+        taken_over_at=item.get("taken_over_at", 0),
     )
 
 
@@ -252,7 +261,7 @@ def rows_between(tenant: str, webhook_id: str, first: str, last: str) -> table.Q
     return table.Query(table.activity(), _partition(tenant, webhook_id), between=(first, last), newest_first=False)
 
 
-def _advance(row: StoredDelivery, values: Mapping[str, Any], condition: str, generation: int, **compared: str) -> bool:
+def _advance(row: StoredDelivery, values: Mapping[str, Any], condition: str, generation: int, **compared: Any) -> bool:
     changes = {**values, "generation": generation, "ttl": _kept_until()}
     gone = [name for name in ("gsi1_pk", "gsi1_sk", "gsi2_pk", "gsi2_sk") if name not in changes]
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)

@@ -14,9 +14,15 @@ OVERDUE_MS = 20 * 60_000
 MAX_REAPED = 1000
 """Of a run: the next one takes the rest."""
 
+MARGIN_MS = 30_000
+"""Of a run's time: no row is begun in it."""
+
+GIVEN_UP_AFTER_MS = 3 * 86_400_000
+"""Without an attempt although it was taken over again and again: no later one will do."""
+
 
 @lambda_handler
-def handler(event: dict[str, Any], _context: Any) -> None:
+def handler(event: dict[str, Any], context: Any) -> None:
     """Take over what was due 20 minutes before `{"time": "2026-11-20T13:00:00Z"}`.
 
     Raises, once all others are seen to, for deliveries that could not be taken over: the next run tries them again.
@@ -25,12 +31,19 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     reaped = 0
     problems: list[Exception] = []
     for shard in range(log.SHARDS):
-        for place in log.overdue(shard, before, MAX_REAPED // log.SHARDS):
+        # Each has its share of the time: one full of rows that fail leaves the others theirs.
+        left = context.get_remaining_time_in_millis()
+        until = left - (left - MARGIN_MS) // (log.SHARDS - shard)
+        taken = 0
+        for place in log.overdue(shard, before):
+            if taken >= MAX_REAPED // log.SHARDS or context.get_remaining_time_in_millis() <= until:
+                break
             try:
-                reaped += _reap(place, before)
+                taken += _reap(place, before)
             except Exception as problem:  # noqa: BLE001 - one row that is broken must not keep the others waiting
                 logger().exception("a delivery could not be taken over", extra=_named(place))
                 problems.append(problem)
+        reaped += taken
     count("WebhookDeliveriesReaped", reaped)
     if problems:
         raise ExceptionGroup("deliveries could not be taken over", problems)
@@ -43,12 +56,17 @@ def _reap(place: Place, before: int) -> bool:
     if row is None or row.status != "pending" or row.due_at > before:
         return False
     if webhook is None or not webhook.active:
-        log.give_up(row)
+        delivery.end_without_webhook(row)
         return True
-    due_at = times.now_ms()
-    if not log.take_over(row, due_at):
+    now = times.now_ms()
+    if row.taken_over_at and now - row.taken_over_at > GIVEN_UP_AFTER_MS:
+        log.record(row, delivery.refusal(delivery.GIVEN_UP), "failed")
+        logger().error("a delivery was given up", extra=_named(place))
+        count("WebhookDeliveriesGivenUp")
+        return True
+    if not log.take_over(row, now):
         return False
-    delivery.keep_trying(replace(row, generation=row.generation + 1, due_at=due_at))
+    delivery.keep_trying(replace(row, generation=row.generation + 1, due_at=now))
     logger().warning("a delivery was taken over", extra=_named(place))
     return True
 

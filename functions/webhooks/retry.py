@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from functions.webhooks import delivery, dispatch, endpoints, health, log, statistics
+from functions.webhooks import delivery, dispatch, endpoints, learning, log
 from functions.webhooks.log import StoredDelivery
 from hub import times
 from hub.telemetry import count, lambda_handler
@@ -23,23 +23,27 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if row is None or row.generation != event["generation"] or row.status != "pending":
         return _outcome("gone")
     if webhook is None or not webhook.active:
-        log.give_up(row)
+        delivery.end_without_webhook(row)
         return _outcome("gone")
-    due = _slot(row, event["outcome"].get("due"), standing.endpoint)
+    slot = event["outcome"].get("due")
+    if dispatch.is_early(row.due_at, times.now_ms()):
+        # The step is repeated: its first run has attempted, and died before it could answer.
+        return _waiting(row.due_at, slot if slot == row.due_at else None)
+    due = _slot(row, slot, standing.endpoint)
     if dispatch.is_early(due, times.now_ms()):
         log.postpone(row, due)
-        return _outcome("pending", delivery.seconds_until(due), due)
+        return _waiting(due, due)
     outcome = delivery.attempt(webhook, row)
-    tries = row.tries + 1
-    status = delivery.status_after(outcome, tries, webhook.retry_policy)
-    wait = delivery.wait_after(outcome, tries, webhook.retry_policy) if status == "pending" else 0
-    log.record(row, outcome, status, times.now_ms() + wait * 1000)
-    statistics.add(webhook.tenant, webhook.id, [(outcome, status)])
-    health.learn(webhook, standing.endpoint, [outcome])
-    count("WebhookRetriesSucceeded" if status == "success" else "WebhookAttemptsFailed")
-    if status == "failed":
+    after = delivery.after(row, outcome, webhook.retry_policy)
+    noted = log.record(row, outcome, after.status, after.due_at)
+    learning.learn(webhook, standing.endpoint, [(outcome, after.status)])
+    count("WebhookRetriesSucceeded" if after.status == "success" else "WebhookAttemptsFailed")
+    if after.status == "pending" or not noted:
+        # Whoever was first has noted what is next: the row says it.
+        return _waiting(after.due_at, None)
+    if after.status == "failed":
         count("WebhookDeliveriesGivenUp")
-    return _outcome(status, wait)
+    return _outcome(after.status)
 
 
 def _slot(row: StoredDelivery, due: int | None, endpoint: endpoints.Endpoint) -> int:
@@ -49,6 +53,10 @@ def _slot(row: StoredDelivery, due: int | None, endpoint: endpoints.Endpoint) ->
         return due
     _, [slot] = endpoints.reserve(row.tenant, row.webhook_id, 1)
     return slot
+
+
+def _waiting(until: int, due: int | None) -> dict[str, Any]:
+    return _outcome("pending", delivery.seconds_until(until), due)
 
 
 def _outcome(status: str, wait_seconds: int = 0, due: int | None = None) -> dict[str, Any]:

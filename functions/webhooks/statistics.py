@@ -13,13 +13,10 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
-
 from functions.webhooks.models import Figures, StatisticsParameters, Status, WebhookStatistics
 from hub import times
-from hub.errors import FieldError, InvalidRequest, Unavailable
+from hub.errors import FieldError, InvalidRequest
 from hub.store import keys, table
-from hub.telemetry import count, logger
 
 KIND = "STATS"
 HOUR = 3600
@@ -34,8 +31,7 @@ _ENDED = {"success": "delivered", "failed": "failed"}
 def add(tenant: str, webhook_id: str, settled: Iterable[tuple[Mapping[str, Any], Status]]) -> None:
     """Count a webhook's attempts, each with what its delivery is after it; one write for every hour they began in.
 
-    An attempt is as `delivery.attempt` answers it. One without an answer has no response time. What cannot be written
-    now is lost and counted (`WebhookStatisticsLost`): to fail for it would send deliveries twice.
+    An attempt is as `delivery.attempt` answers it. One without an answer has no response time.
     """
     hours: dict[int, Counter[str]] = {}
     for outcome, status in settled:
@@ -103,11 +99,7 @@ def has_delivered_since(tenant: str, webhook_id: str, since_ms: int) -> bool:
 def _add(hour: keys.Key, counts: Mapping[str, int], expires_at: int) -> None:
     added = ", ".join(f"#{name} :{name}" for name in counts)
     change = table.Update(table.activity(), hour, f"ADD {added} SET #ttl = :ttl", values={**counts, "ttl": expires_at})
-    try:
-        table.write(change)
-    except (Unavailable, BotoCoreError):
-        logger().warning("statistics were lost", exc_info=True, extra={"hour": hour, "counts": dict(counts)})
-        count("WebhookStatisticsLost", counts["attempts"])
+    table.write(change)
 
 
 def _counts(row: Mapping[str, Any]) -> dict[str, int]:
