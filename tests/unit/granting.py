@@ -17,7 +17,9 @@ from tests.contract.sign_in_server import Server
 Grants = set[tuple[str, str]]
 """Pairs of action and logical id (`ActivityTable/index/gsi1` for an index)."""
 
-CONTEXT = SimpleNamespace(aws_request_id="an-invocation", function_name="a-function")
+CONTEXT = SimpleNamespace(
+    aws_request_id="an-invocation", function_name="a-function", get_remaining_time_in_millis=lambda: 240_000
+)
 
 
 def granted(function: str) -> Grants:

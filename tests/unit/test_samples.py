@@ -36,7 +36,10 @@ def sample(function: str) -> Any:
 def invoke(function: str) -> Any:
     module, _, name = FUNCTIONS[function]["Handler"].rpartition(".")
     handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
-    return handler(sample(function), SimpleNamespace(aws_request_id="an-invocation", function_name=function))
+    context = SimpleNamespace(
+        aws_request_id="an-invocation", function_name=function, get_remaining_time_in_millis=lambda: 240_000
+    )
+    return handler(sample(function), context)
 
 
 def messages(queue: str) -> list[dict[str, Any]]:

@@ -125,7 +125,7 @@ def test_what_is_due_is_found_by_its_time_whatever_its_tenant(webhooks: Webhooks
     last = max(due for _, due in pending)
 
     def overdue(before: int) -> list[log.Place]:
-        return [place for shard in range(log.SHARDS) for place in log.overdue(shard, before, 100)]
+        return [place for shard in range(log.SHARDS) for place in log.overdue(shard, before)]
 
     assert sorted(overdue(last + 1)) == sorted(("default", hook, log_id) for log_id, _ in pending)
     assert overdue(min(due for _, due in pending) - 1) == []

@@ -1,5 +1,6 @@
 """What nobody attends to any more is found and goes on; what somebody attends to is left alone."""
 
+import zlib
 from itertools import pairwise
 from typing import Any
 
@@ -27,9 +28,23 @@ def hook(webhooks: Webhooks) -> str:
     return hook_id
 
 
-def reap(webhooks: Webhooks) -> None:
+class Time:
+    """A context whose invocation has so many milliseconds, and loses some at each look."""
+
+    def __init__(self, left: int = 240_000, each: int = 0) -> None:
+        self.aws_request_id = "an-invocation"
+        self._left = left
+        self._each = each
+
+    def get_remaining_time_in_millis(self) -> int:
+        """As Lambda's."""
+        self._left -= self._each
+        return self._left
+
+
+def reap(webhooks: Webhooks, context: Time | None = None) -> None:
     """Run it as its schedule does."""
-    reaper.handler({"time": times.iso(times.now())}, None)
+    reaper.handler({"time": times.iso(times.now())}, context or Time())
 
 
 def pending(webhooks: Webhooks, hook: str, due_in: int = 0) -> StoredDelivery:
@@ -187,6 +202,65 @@ def test_a_run_is_bounded_and_the_next_takes_the_rest(
         reap(webhooks)
     assert counts[-1] == 20
     assert all(later - earlier <= log.SHARDS for earlier, later in pairwise(counts))
+
+
+def test_rows_that_fail_do_not_starve_those_behind_them(
+    webhooks: Webhooks, hook: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaper, "MAX_REAPED", log.SHARDS)
+    monkeypatch.setattr(log, "SHARDS", 1)
+    broken = [pending(webhooks, hook) for _ in range(3 * reaper.MAX_REAPED)]
+    for row in broken:
+        place = keys.belonging(row.tenant, "DELIVERY", hook, row.id)
+        table.write(table.Update(table.activity(), place, "REMOVE #attempts"))
+    clock.advance(1)
+    behind = pending(webhooks, hook)
+    clock.advance(OVERDUE + 1)
+    with pytest.raises(ExceptionGroup):
+        reap(webhooks)
+    assert [execution["id"] for execution in memory.executions()] == [behind.id]
+
+
+def test_a_run_ends_within_its_time_and_gives_every_shard_its_share(
+    webhooks: Webhooks, hook: str, clock: Clock
+) -> None:
+    rows = [pending(webhooks, hook) for _ in range(60)]
+    clock.advance(OVERDUE + 1)
+    reap(webhooks, Time(left=reaper.MARGIN_MS, each=1))
+    assert memory.executions() == []
+    reap(webhooks, Time(left=reaper.MARGIN_MS + 4800, each=100))
+    taken = {zlib.crc32(execution["id"].encode()) % log.SHARDS for execution in memory.executions()}
+    assert taken == {zlib.crc32(row.id.encode()) % log.SHARDS for row in rows}
+    assert 0 < len(memory.executions()) < len(rows)
+
+
+def test_what_is_taken_over_for_three_days_without_an_attempt_is_given_up(
+    webhooks: Webhooks, hook: str, clock: Clock
+) -> None:
+    row = pending(webhooks, hook)
+    # However long it has waited before, the first time is no reason.
+    clock.advance(5 * 86_400)
+    statuses = []
+    for _ in range(5):
+        reap(webhooks)
+        statuses.append(stored(webhooks, row).status)
+        clock.advance(86_400 - 1)
+    assert statuses == ["pending"] * 4 + ["failed"]
+    assert [attempt["error"] for attempt in stored(webhooks, row).attempts] == [None, "given_up"]
+    assert stored(webhooks, row).tries == 2
+
+
+def test_an_attempt_begins_the_three_days_anew(webhooks: Webhooks, hook: str, clock: Clock) -> None:
+    webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", {"retry_policy": "extended"})
+    row = pending(webhooks, hook)
+    for _ in range(2):
+        clock.advance(OVERDUE + 1)
+        reap(webhooks)
+        webhooks.receivers.answers[URL] = [500]
+        assert webhooks.retry(memory.executions()[-1])["status"] == "pending"
+        clock.advance(2 * 86_400)
+    reap(webhooks)
+    assert stored(webhooks, row).status == "pending"
 
 
 def test_all_tenants_are_seen_to(webhooks: Webhooks, other_tenant: Any, hook: str, clock: Clock) -> None:

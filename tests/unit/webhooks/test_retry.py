@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from functions.webhooks import delivery
+from tests.conftest import Clock
 from tests.contract import memory
 from tests.unit.webhooks.conftest import Webhooks
 
@@ -12,7 +13,7 @@ URL = "https://example.com/hook"
 
 
 @pytest.fixture
-def hook(webhooks: Webhooks) -> str:
+def hook(webhooks: Webhooks, clock: Clock) -> str:
     """A webhook whose first delivery was answered with 500."""
     hook_id: str = webhooks.deployment.new_webhook()["id"]
     webhooks.receivers.answers[URL] = [500]
@@ -26,15 +27,17 @@ def place() -> dict[str, Any]:
 
 
 def test_three_retries_wait_one_five_and_thirty_seconds(
-    webhooks: Webhooks, hook: str, monkeypatch: pytest.MonkeyPatch
+    webhooks: Webhooks, clock: Clock, hook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "JITTER", 0)
     webhooks.receivers.answers[URL] = [500, 500]
     (started,) = memory.executions()
     waits = [started["outcome"]["wait_seconds"]]
-    outcomes = [webhooks.retry(place()) for _ in range(2)]
-    waits += [outcome["wait_seconds"] for outcome in outcomes]
+    for _ in range(2):
+        clock.advance(waits[-1])
+        waits.append(webhooks.retry(place())["wait_seconds"])
     assert waits == [1, 5, 30]
+    clock.advance(30)
     assert webhooks.retry(place()) == {"status": "success", "wait_seconds": 0, "due": None}
     (row,) = webhooks.logs(hook)
     assert row["status"] == "success"
@@ -43,9 +46,13 @@ def test_three_retries_wait_one_five_and_thirty_seconds(
     assert len({body for _, _, body in webhooks.receivers.sent}) == 1
 
 
-def test_the_fourth_failure_is_the_last(webhooks: Webhooks, hook: str) -> None:
+def test_the_fourth_failure_is_the_last(webhooks: Webhooks, clock: Clock, hook: str) -> None:
     webhooks.receivers.answers[URL] = [500] * 10
-    assert [webhooks.retry(place())["status"] for _ in range(3)] == ["pending", "pending", "failed"]
+    statuses = []
+    for _ in range(3):
+        clock.advance(60)
+        statuses.append(webhooks.retry(place())["status"])
+    assert statuses == ["pending", "pending", "failed"]
     assert webhooks.retry(place()) == {"status": "gone", "wait_seconds": 0, "due": None}
     assert len(webhooks.receivers.sent) == 4
     assert [row["status"] for row in webhooks.logs(hook, "?status=failed")] == ["failed"]

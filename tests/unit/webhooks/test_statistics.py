@@ -8,14 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.webhooks import statistics
 from functions.webhooks.models import StatisticsParameters, Status
 from hub import aws, ids, times
-from hub.errors import FieldError, InvalidRequest, Unavailable
+from hub.errors import FieldError, InvalidRequest
 from hub.store import keys, table
 from hub.web.localisation import Language, text
 from hub.web.validation import parse_parameters
@@ -148,19 +147,6 @@ def test_the_longest_period_is_read_by_one_query_however_much_was_counted(monkey
     monkeypatch.setattr(aws, "dynamodb", lambda: SimpleNamespace(query=query))
     assert read(webhook, hours)["attempts"] == hours * 999_999_999_999
     assert len(queries) == 1
-
-
-@pytest.mark.parametrize("error", [Unavailable(), ConnectTimeoutError(endpoint_url="https://dynamodb.example.com")])
-def test_figures_that_cannot_be_written_fail_no_delivery(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    lost: list[tuple[str, float]] = []
-
-    def write(*_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(table, "write", write)
-    monkeypatch.setattr(statistics, "count", lambda name, value: lost.append((name, value)))
-    statistics.add(TENANT, "wh_1", [(attempt(FIRST * 1000), "success")] * 3)
-    assert lost == [("WebhookStatisticsLost", 3)]
 
 
 def ask(parameters: dict[str, str]) -> tuple[int, int] | tuple[FieldError, ...]:
