@@ -14,7 +14,7 @@ def attribute(status: str, kind: str) -> str:
 
 
 def total(tenant: str, name: str, status: str | None, kind: str | None) -> int:
-    """How many there are of a status, of a channel or priority, of both or in all; a moment behind the latest change."""
+    """How many there are of a status, a channel or priority, of both or in all; a moment behind the latest change."""
     found = 0
     for counted, amount in counters.read(tenant, name).items():
         of_status, _, of_kind = counted.partition(_BETWEEN)
