@@ -141,7 +141,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "use_cursor": ("匹配超过 {limit} 行,请改用 cursor 分页", "matches more than {limit} rows: use cursor paging"),
     "not_combined": ("不能与 {other} 同时使用", "cannot be combined with {other}"),
     "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
-    "unknown_log": ("不存在", "does not exist"),
+    "does_not_exist": ("不存在", "does not exist"),
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
     "current_secret": ("与当前的相同", "is the current one"),
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
