@@ -45,25 +45,23 @@ Expects = Callable[[int], None]
 
 def create(caller: Caller, wanted: NewTicket) -> Versioned[Ticket]:
     """Make a ticket. Raises `InvalidRequest` for a conversation that does not exist or says nothing for a title."""
-    description = wanted.description
-    if description is None and wanted.conversation_id is not None:
-        description = store.first_question(caller.tenant, wanted.conversation_id)
-    title = wanted.title if wanted.title is not None else _beginning(description or "")
-    now = times.now_ms()
-    ticket = StoredTicket(
-        id=ids.new("ticket", now),
-        title=title,
-        description=description or "",
-        status="open",
-        priority=wanted.priority,
-        customer_email=wanted.customer_email,
-        assignee_id=wanted.assignee_id,
-        tags=wanted.tags,
-        conversation_id=wanted.conversation_id,
-        created_at=now,
-        updated_at=now,
-    )
     try:
+        description = _description(caller.tenant, wanted)
+        title = wanted.title if wanted.title is not None else _beginning(description)
+        now = times.now_ms()
+        ticket = StoredTicket(
+            id=ids.new("ticket", now),
+            title=title,
+            description=description,
+            status="open",
+            priority=wanted.priority,
+            customer_email=wanted.customer_email,
+            assignee_id=wanted.assignee_id,
+            tags=wanted.tags,
+            conversation_id=wanted.conversation_id,
+            created_at=now,
+            updated_at=now,
+        )
         store.add(caller.tenant, ticket, events.event("ticket.created", caller, _told(ticket)))
     except store.NoConversation:
         raise InvalidRequest(FieldError("conversation_id", "does_not_exist")) from None
@@ -189,6 +187,12 @@ def _new_comment(caller: Caller, text: str, *, internal: bool) -> StoredComment:
     return StoredComment(
         id=ids.new("comment", now), author_id=caller.actor, text=text, internal=internal, created_at=now
     )
+
+
+def _description(tenant: str, wanted: NewTicket) -> str:
+    if wanted.description is not None or wanted.conversation_id is None:
+        return wanted.description or ""
+    return store.first_question(tenant, wanted.conversation_id)
 
 
 def _beginning(text: str) -> str:

@@ -38,7 +38,7 @@ class Changed(Exception):
 
 
 class NoConversation(Exception):
-    """The conversation that a ticket is to be about does not exist: nothing was written."""
+    """The conversation that a ticket is to be about does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ def get(tenant: str, ticket_id: str, *, consistent: bool = False) -> StoredTicke
 
 
 def first_question(tenant: str, conversation_id: str) -> str:
-    """What the customer wrote first in a conversation, as far as its first messages tell; `""` where they do not."""
+    """What the customer wrote first in a conversation, as far as its first messages tell; `""` where they do not.
+
+    Raises `NoConversation`.
+    """
     query = table.Query(
         table.entities(),
         keys.partition(tenant, conversations.MESSAGES, conversation_id),
@@ -125,7 +128,13 @@ def first_question(tenant: str, conversation_id: str) -> str:
         newest_first=False,
     )
     messages, _ = next(table.pages(query, limit=_FIRST_MESSAGES))
-    return str(messages[0]["text"]) if messages else ""
+    if messages:
+        return str(messages[0]["text"])
+    try:
+        conversations.get(tenant, conversation_id)
+    except NotFound:
+        raise NoConversation from None
+    return ""
 
 
 def page(
