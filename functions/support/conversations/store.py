@@ -123,29 +123,28 @@ def _queries(tenant: str, wanted: ConversationParameters) -> list[table.Query]:
     """What to read for a list: the partitions that hold the least, and conditions for what they do not tell."""
     filters = wanted.model_dump(include={"assignee_id", "channel", "user_id"}, exclude_none=True)
     between = _between(wanted)
-    statuses = STATUSES if wanted.status is None else (wanted.status,)
-    partitions: list[tuple[str, ...]]
+    owners: tuple[str, ...]
     if wanted.user_id is not None:
-        index, partitions = 3, [(_USER, filters.pop("user_id"), status) for status in statuses]
+        index, owners = 3, (_USER, filters.pop("user_id"))
     elif wanted.assignee_id is not None:
-        index, partitions = 4, [(_ASSIGNEE, filters.pop("assignee_id"), status) for status in statuses]
+        index, owners = 4, (_ASSIGNEE, filters.pop("assignee_id"))
     elif wanted.channel is not None:
-        index, partitions = 2, [(_CHANNEL, filters.pop("channel"), status) for status in statuses]
+        index, owners = 2, (_CHANNEL, filters.pop("channel"))
     elif wanted.status is not None:
-        index, partitions = 1, [(_STATUS, wanted.status)]
+        index, owners = 1, (_STATUS,)
     else:
         return [table.Query(table.entities(), keys.partition(tenant, KIND), between=between)]
     return [
         table.Query(
             table.entities(),
-            keys.partition(tenant, *owners),
+            keys.partition(tenant, *owners, status),
             between=between,
             condition=" AND ".join(f"#{name} = :{name}" for name in filters),
             values=filters,
             index=f"gsi{index}",
             keys_only=True,
         )
-        for owners in partitions
+        for status in (STATUSES if wanted.status is None else (wanted.status,))
     ]
 
 
