@@ -114,6 +114,10 @@ e2e: venv node ## The deployed template, on ports and data of its own
 bench: venv ## Calls, CPU, imports and cost of every endpoint and worker, into docs/benchmarks.md
 	@python -m tests.benchmarks
 
+.PHONY: load
+load: venv ## 10,000 events to 20 endpoints, four of them bad, into docs/load.md (12 minutes)
+	@python -m tests.load
+
 .PHONY: openapi
 openapi: venv ## The API's description, from the resolvers
 	@python -m local.openapi
@@ -122,6 +126,10 @@ openapi: venv ## The API's description, from the resolvers
 deploy: venv ## Build for Lambda and deploy to your AWS account, asking first (ENV=prod: the prod stack)
 	@python -m local build --for-aws
 	@sam deploy --guided --config-env $(or $(filter-out dev,$(ENV)),default)
+
+.PHONY: redrive
+redrive: venv ## Dead letters: list them, or send them back with QUEUE=<name>|all; STACK=hub-dev: on AWS
+	@python -m operations redrive $(if $(STACK),--stack "$(STACK)") $(if $(SHOW),--show "$(SHOW)") $(if $(QUEUE),--send $(QUEUE))
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; the embedded run's data (.local) stays

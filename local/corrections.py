@@ -25,6 +25,9 @@ MINISTACK_VERSION = "1.5.33"
 _END_OF_INVOCATION = "\x1eend of invocation"
 _LOG_DRAIN_SECONDS = 0.25
 _SQS_CONCURRENCY = 5
+_WORKERS_STARTING = 2
+_WORKER_TURN_SECONDS = 0.02
+_FIRST_ANSWER_SECONDS = 0.1
 _unpacking = threading.Lock()
 
 _ANSWER = """\
@@ -73,6 +76,7 @@ def apply(sink: LogSink) -> None:
     _keep_stream_records()
     _read_again_what_a_stream_consumer_reports()
     _unpack_layers_once()
+    _start_few_workers_at_once()
     _start_with_few_batches()
 
 
@@ -233,6 +237,54 @@ def _unpacked(archive: bytes) -> Path:
                 layer.extractall(draft)
             draft.rename(folder)
     return folder
+
+
+def _start_few_workers_at_once() -> None:
+    """Let an invocation wait for its turn to start a worker, and take one that gets free meanwhile.
+
+    MiniStack starts one for each invocation that finds none free. On AWS every start has a machine of its own; here a
+    burst of them (thirty retries in one second) makes all that run late, which are not free then either, so that still
+    more start: nothing else moved for twenty seconds.
+    """
+    acquire, spawn = lambda_runtime.acquire_worker, lambda_runtime.Worker._spawn
+    turns = threading.Semaphore(_WORKERS_STARTING)
+    assert lambda_svc.acquire_worker is acquire
+
+    def acquire_in_turn(
+        name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST", max_concurrency: int | None = None
+    ) -> tuple[Any, str]:
+        key = lambda_runtime._worker_key(name, config, qualifier)
+        while not (free := _free_worker(key)):
+            if turns.acquire(timeout=_WORKER_TURN_SECONDS):
+                worker, reason = acquire(name, config, code, qualifier, max_concurrency)
+                if reason == "spawn":
+                    worker.has_turn = True
+                else:
+                    turns.release()
+                return worker, reason
+        return free, "reused"
+
+    def spawn_and_pass_on(self: Any) -> None:
+        try:
+            spawn(self)
+        finally:
+            if self.__dict__.pop("has_turn", False):
+                # Not at once: its first answer makes it free for the next that waits.
+                threading.Timer(_FIRST_ANSWER_SECONDS, turns.release).start()
+
+    lambda_svc.acquire_worker = acquire_in_turn
+    lambda_runtime.Worker._spawn = spawn_and_pass_on
+
+
+def _free_worker(key: str) -> Any:
+    """Lease a worker that runs and has nothing to do, as `acquire_worker` does."""
+    with lambda_runtime._lock:
+        for worker in lambda_runtime._workers.get(key, []):
+            if not worker.in_use:
+                worker.in_use = True
+                worker.last_used = time.time()
+                return worker
+    return None
 
 
 def _start_with_few_batches() -> None:

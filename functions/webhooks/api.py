@@ -7,6 +7,9 @@ from functions.webhooks.models import (
     Delivery,
     LogParameters,
     NewWebhook,
+    Replay,
+    ReplayRequest,
+    ReplayStarted,
     Retried,
     RetryRequest,
     StatisticsParameters,
@@ -85,6 +88,18 @@ def get_webhook_statistics(request: Request, webhook_id: str, query: StatisticsP
 def retry_webhook(request: Request, webhook_id: str, body: RetryRequest) -> Retried:
     """Send failed deliveries again, all or the named ones."""
     return service.retry(request.caller.tenant, webhook_id, body.log_ids)
+
+
+@api.post("/v1/webhooks/{webhook_id}/replay", status=202)
+def replay_webhook(request: Request, webhook_id: str, body: ReplayRequest) -> ReplayStarted:
+    """Send all deliveries of a time again, also those missed while the webhook was inactive; one replay at a time."""
+    return service.replay(request.caller.tenant, webhook_id, body)
+
+
+@api.get("/v1/webhooks/{webhook_id}/replays/{replay_id}")
+def get_webhook_replay(request: Request, webhook_id: str, replay_id: str) -> Replay:
+    """Tell how a replay goes."""
+    return service.get_replay(request.caller.tenant, webhook_id, replay_id)
 
 
 @api.post("/v1/webhooks/{webhook_id}/rotate-secret")

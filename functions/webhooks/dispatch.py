@@ -88,8 +88,6 @@ def by_endpoint(messages: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str,
 
 def _message(one: Due, now: int) -> queues.Message:
     body = json.dumps({**one.message, "due": one.due, "slow": one.slow}, ensure_ascii=False)
-    # The two characters of JSON that no message may contain (SQS, "Message content").
-    body = body.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
     # Rounded up: what comes before its slot has to be sent once more.
     return queues.Message(body, delay_seconds=max(0, -(-(one.due - now) // 1000)), group=one.message["webhook_id"])
 

@@ -43,7 +43,7 @@ def learn(webhook: StoredWebhook, endpoint: Endpoint, outcomes: Sequence[Mapping
     if patience > times.now_ms():
         endpoints.pause(webhook.tenant, webhook.id, patience)
     if any(outcome["code"] == delivery.GONE for outcome in outcomes):
-        _tell(webhook, "webhook.disabled", "gone", times.now_ms())
+        _disable(webhook, "gone", None)
     elif not successes and endpoint.failing_since:
         _consider(webhook, endpoint)
 
@@ -57,28 +57,50 @@ def _consider(webhook: StoredWebhook, endpoint: Endpoint) -> None:
     if statistics.has_delivered_since(webhook.tenant, webhook.id, endpoint.failing_since):
         endpoints.change(webhook.tenant, webhook.id, failing_since=0)
     elif failing_ms >= DISABLED_AFTER_MS:
-        _tell(webhook, "webhook.disabled", "failing", endpoint.failing_since)
-    elif _tell(webhook, "webhook.failing", "failing", endpoint.failing_since):
-        endpoints.warned(webhook.tenant, webhook.id)
-
-
-def _tell(webhook: StoredWebhook, name: str, reason: DisabledReason, since: int) -> bool:
-    """Write an event with its webhook; `False` when that was changed meanwhile: the next failure asks again."""
-    now = max(times.now_ms(), webhook.updated_at + 1)
-    data: dict[str, Any] = {"webhook_id": webhook.id, "url": webhook.url, "reason": reason}
-    changes: dict[str, Any] = {"updated_at": now}
-    if name == "webhook.disabled":
-        changes |= {"active": False, "disabled_reason": reason, "disabled_at": now}
-        data["disabled_at"] = times.iso(now / 1000)
+        _disable(webhook, "failing", endpoint.failing_since)
     else:
-        data["disabled_from"] = times.iso((since + DISABLED_AFTER_MS) / 1000)
-    if reason == "failing":
-        data["failing_since"] = times.iso(since / 1000)
-    by = Caller(tenant=webhook.tenant, plan="", actor="hub", request_id=f"health/{webhook.id}")
+        _warn(webhook, endpoint.failing_since)
+
+
+def _warn(webhook: StoredWebhook, since: int) -> None:
+    """Tell that an endpoint has failed since a time (epoch ms), and when it will be switched off."""
+    told = {
+        "webhook_id": webhook.id,
+        "url": webhook.url,
+        "failing_since": times.iso(since / 1000),
+        "disabled_from": times.iso((since + DISABLED_AFTER_MS) / 1000),
+    }
+    if _save(webhook, {}, events.event("webhook.failing", _caller(webhook), told)):
+        endpoints.warned(webhook.tenant, webhook.id)
+        count("WebhooksFailing")
+
+
+def _disable(webhook: StoredWebhook, reason: DisabledReason, since: int | None) -> None:
+    """Switch a webhook off and tell why; `since` is when its endpoint began to fail, where that is the reason."""
+    now = times.now_ms()
+    changes = {"active": False, "disabled_reason": reason, "disabled_at": now}
+    told = {
+        "webhook_id": webhook.id,
+        "url": webhook.url,
+        "reason": reason,
+        "failing_since": times.iso(since / 1000) if since else None,
+        "disabled_at": times.iso(now / 1000),
+    }
+    if _save(webhook, changes, events.event("webhook.disabled", _caller(webhook), told)):
+        count("WebhooksDisabled")
+
+
+def _save(webhook: StoredWebhook, changes: Mapping[str, Any], event: dict[str, Any]) -> bool:
+    """Write a webhook with an event; `False` when it was changed meanwhile: the next failure asks again."""
+    now = max(times.now_ms(), webhook.updated_at + 1)
     try:
-        store.replace(replace(webhook, **changes), webhook.updated_at, [events.event(name, by, data)])
+        store.replace(replace(webhook, **changes, updated_at=now), webhook.updated_at, [event])
     except table.ConditionFailed:
         return False
-    logger().warning(name, extra={"tenant": webhook.tenant, "webhook_id": webhook.id, "reason": reason})
-    count("WebhooksDisabled" if name == "webhook.disabled" else "WebhooksFailing")
+    logger().warning(event["type"], extra={"tenant": webhook.tenant, "webhook_id": webhook.id, "event": event["data"]})
     return True
+
+
+def _caller(webhook: StoredWebhook) -> Caller:
+    """Hub itself."""
+    return Caller(tenant=webhook.tenant, plan="", actor="hub", request_id=f"health/{webhook.id}")

@@ -7,7 +7,7 @@ the time of its next attempt, where the reaper finds what nobody attends to any 
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.webhooks import endpoints, store
@@ -87,6 +87,24 @@ def failed(tenant: str, webhook_id: str, limit: int) -> list[StoredDelivery]:
         if len(found) >= limit:
             break
     return [from_item(tenant, webhook_id, item) for item in found[:limit]]
+
+
+def ended(
+    tenant: str, webhook_id: str, between: tuple[str, str], status: Status | None, limit: int
+) -> tuple[list[StoredDelivery], str | None]:
+    """Read deliveries of a webhook that have ended, all or those of a status, the oldest first, `limit` at most.
+
+    Answers with them and with the id that the search goes on behind; `None` when all between both ids were read.
+    """
+    query = rows_between(tenant, webhook_id, *between)
+    if status == "failed":
+        query = replace(query, pk=_status_partition(tenant, webhook_id, status), index="gsi1")
+    elif status is None:
+        query = replace(query, condition="#status <> :pending", values={"pending": "pending"})
+    else:
+        query = replace(query, condition="#status = :status", values={"status": status})
+    found, last = next(table.pages(query, limit=limit))
+    return [from_item(tenant, webhook_id, item) for item in found], last["sk"] if last else None
 
 
 def named(tenant: str, webhook_id: str, log_ids: Sequence[str]) -> dict[str, StoredDelivery]:

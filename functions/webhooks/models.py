@@ -149,6 +149,23 @@ class RetryRequest(Body):
     log_ids: Annotated[list[LogId], Field(min_length=1, max_length=100)] | None = None
 
 
+class ReplayRequest(Body):
+    """Body of `POST /v1/webhooks/{webhook_id}/replay`: from when on, until when (else now), and which deliveries.
+
+    `status` is `failed` for those that failed or were missed, `success` for those that arrived; without it both.
+    """
+
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    status: Literal["failed", "success"] | None = None
+
+    @model_validator(mode="after")
+    def _until_after_since(self) -> Self:
+        if self.until is not None and self.until <= self.since:
+            raise refused("not_after", field="until", other="since")
+        return self
+
+
 class LogParameters(PageParameters):
     """Query of `GET /v1/webhooks/{webhook_id}/logs`: 50 rows by default."""
 
@@ -208,7 +225,9 @@ class WebhookWithSecret(Webhook):
 
 
 class Attempt(TypedDict):
-    """One try. Without an answer `error` is `address_refused`, `not_resolved`, `timed_out` or `unreachable`."""
+    """One try. Without an answer `error` is `address_refused`, `not_resolved`, `unreachable`, `tls_failed`,
+    `closed_early`, `bad_answer` or `timed_out`; of one that was never sent `webhook_inactive` or `payload_too_large`.
+    """
 
     attempted_at: str
     response_code: int | None
@@ -235,6 +254,29 @@ class Retried(TypedDict):
 
     accepted: int
     has_more: bool
+
+
+ReplayStatus = Literal["running", "succeeded", "failed", "stopped"]
+
+
+class ReplayStarted(TypedDict):
+    """A replay that has begun: what happened from `since` on and before `until` is sent again."""
+
+    replay_id: str
+    since: str
+    until: str
+
+
+class Replay(ReplayStarted):
+    """How a replay goes; `queued` deliveries have been sent on so far, the logs tell what came of them.
+
+    It is `stopped` when the webhook was switched off, `failed` when Hub could not go on.
+    """
+
+    status: ReplayStatus
+    queued: int
+    started_at: str
+    ended_at: str | None
 
 
 class WebhookTestResult(TypedDict):

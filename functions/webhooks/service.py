@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from functions.webhooks import delivery, dispatch, endpoints, log, signing, statistics, store
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.webhooks import delivery, dispatch, endpoints, log, replays, signing, statistics, store
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import (
     Delivery,
     LogParameters,
     NewWebhook,
+    Replay,
+    ReplayRequest,
+    ReplayStarted,
     Retried,
     StatisticsParameters,
     Webhook,
@@ -166,6 +171,24 @@ def retry(tenant: str, webhook_id: str, log_ids: list[str] | None) -> Retried:
     if dispatch.queue(dispatch.with_slots([dispatch.again(row) for row in accepted])):
         raise Unavailable
     return {"accepted": len(accepted), "has_more": len(rows) > len(accepted)}
+
+
+def replay(tenant: str, webhook_id: str, wanted: ReplayRequest) -> ReplayStarted:
+    """Have the deliveries of a time sent again. Raises `Conflict` while a replay of the webhook is running."""
+    if not store.get(tenant, webhook_id).active:
+        raise Unprocessable("webhook_inactive")
+    made = replays.begin(tenant, webhook_id, wanted)
+    try:
+        replays.start(made)
+    except (BotoCoreError, ClientError):
+        replays.end(tenant, webhook_id, made.id, 0, "failed")
+        raise
+    return replays.shown_as_started(made)
+
+
+def get_replay(tenant: str, webhook_id: str, replay_id: str) -> Replay:
+    """Show how a replay goes."""
+    return replays.shown(replays.get(tenant, webhook_id, replay_id))
 
 
 def shown(webhook: StoredWebhook) -> Webhook:

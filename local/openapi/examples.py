@@ -46,6 +46,11 @@ _FIGURES = {
     "success_rate": 0.99,
     "response_time": {"p50": 138, "p95": 559},
 }
+_REPLAY = {
+    "replay_id": "replay_1234567890",
+    "since": "2024-01-15T10:00:00.000Z",
+    "until": "2024-01-15T11:00:00.000Z",
+}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
@@ -105,6 +110,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "filter": {"data": {"role": [{"anything-but": "member"}], "email": [{"suffix": "@example.com"}]}},
     },
     "RetryRequest": {"log_ids": ["log_1234567890"]},
+    "ReplayRequest": {"since": "2024-01-15T10:00:00Z", "until": "2024-01-15T11:00:00Z", "status": "failed"},
+    "ReplayStarted": _REPLAY,
+    "Replay": _REPLAY | {"status": "running", "queued": 100, "started_at": "2024-01-15T12:00:00Z", "ended_at": None},
     "Webhook": _WEBHOOK,
     "WebhookWithSecret": _WEBHOOK | {"secret": "your_webhook_secret"},
     "Delivery": {

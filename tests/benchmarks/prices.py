@@ -172,7 +172,7 @@ def _publishing(prices: Prices, of: Any, size: int) -> Parts:
 
 def _path(prices: Prices, of: Any, size: int) -> Parts:
     """An event and its one delivery."""
-    request = prices.million("sqs_standard_request")
+    request = prices.million("sqs_standard_request") + prices.million("sqs_fair_queue_surcharge")
     deliver = "deliver, 10 messages" if size > 1 else "deliver, 1 message"
     queue = {"queues": 3 * request / size}  # sent in a batch, received, deleted
     sent = {"transfer out": prices.bytes("data_transfer_out_gb", 900)}

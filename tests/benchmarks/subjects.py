@@ -13,6 +13,7 @@ from tests.benchmarks.subject import Subject, request
 KEYS, WEBHOOKS = "functions.identity.api_keys.api", "functions.webhooks.api"
 FAN_OUT, DELIVER = "functions.webhooks.fan_out", "functions.webhooks.deliver"
 RETRY, PUBLISHER = "functions.webhooks.retry", "functions.outbox.publisher"
+REPLAY, REAPER = "functions.webhooks.replay", "functions.webhooks.reaper"
 NEW_KEY = {
     "name": "我的API密钥",
     "description": "用于生产环境的API密钥",
@@ -130,6 +131,8 @@ def _webhooks() -> list[Subject]:
         Subject(f"GET {one}/stats", WEBHOOKS, _statistics(24)),
         Subject(f"GET {one}/stats (30 days)", WEBHOOKS, _statistics(720)),
         Subject(f"POST {one}/retry", WEBHOOKS, retry),
+        Subject(f"POST {one}/replay", WEBHOOKS, _begin_replay),
+        Subject(f"GET {one}/replays/{{replay_id}}", WEBHOOKS, _shown_replay),
         _on_webhook(f"POST {one}/rotate-secret", {}),
     ]
 
@@ -152,6 +155,23 @@ def _statistics(hours: int) -> Callable[[Tenant, str], Callable[[], Any]]:
         return lambda: tenant.event(route, webhook_id=webhook, query={"hours": str(hours)})
 
     return events_of
+
+
+def _begin_replay(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    """A webhook's first one."""
+
+    def event() -> Any:
+        body = {"since": times.iso(times.now() - 3600)}
+        return tenant.event("POST /v1/webhooks/{webhook_id}/replay", body, webhook_id=_webhook(tenant, receiver))
+
+    return event
+
+
+def _shown_replay(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    route, webhook = "/v1/webhooks/{webhook_id}/replay", _webhook(tenant, receiver)
+    body = {"since": times.iso(times.now() - 3600)}
+    replay_id = tenant.ask(WEBHOOKS, f"POST {route}", body, webhook_id=webhook)["data"]["replay_id"]
+    return lambda: tenant.event(f"GET {route}s/{{replay_id}}", webhook_id=webhook, replay_id=replay_id)
 
 
 def _listed(tenant: Tenant, receiver: str) -> Callable[[], Any]:
@@ -200,19 +220,25 @@ def batch(bodies: list[str]) -> dict[str, Any]:
 
 def queued(tenant: Tenant, webhook_id: str, size: int) -> dict[str, Any]:
     """A batch of first deliveries."""
-    from functions.webhooks import delivery
+    from functions.webhooks import delivery, dispatch
 
-    return batch([delivery.message(delivery.new(tenant.name, webhook_id, event_of(tenant))) for _ in range(size)])
+    made = [dispatch.first(delivery.new(tenant.name, webhook_id, event_of(tenant))) for _ in range(size)]
+    return batch([_due(message) for message in made])
+
+
+def _due(message: dict[str, Any]) -> str:
+    """A message of the quick lane that is due now."""
+    return json.dumps({**message, "due": times.now_ms(), "slow": False}, ensure_ascii=False)
 
 
 def _add_row(tenant: Tenant, webhook_id: str, status: str) -> str:
     """Write a delivery that one attempt failed."""
-    from functions.webhooks import delivery, store
+    from functions.webhooks import delivery, log
 
     attempt = {"at": times.now_ms(), "code": 500, "ms": 12, "error": None}
     made = delivery.new(tenant.name, webhook_id, event_of(tenant))
-    row = delivery.with_attempt(made, attempt, "failed" if status == "failed" else "pending")
-    store.put_deliveries([row])
+    row = delivery.with_attempt(made, attempt, "failed" if status == "failed" else "pending", times.now_ms())
+    log.put([row])
     return row.id
 
 
@@ -236,8 +262,8 @@ def _sent_anew(tenant: Tenant, receiver: str) -> Callable[[], Any]:
     webhook = _webhook(tenant, receiver)
 
     def event() -> Any:
-        place = {"tenant": tenant.name, "webhook_id": webhook, "generation": 1}
-        return batch([json.dumps(place | {"id": _add_row(tenant, webhook, "failed")}) for _ in range(10)])
+        place = {"tenant": tenant.name, "webhook_id": webhook, "generation": 1, "due": times.now_ms(), "slow": False}
+        return batch([_due(place | {"id": _add_row(tenant, webhook, "failed")}) for _ in range(10)])
 
     return event
 
@@ -248,11 +274,42 @@ def _retry(path: str) -> Callable[[Tenant, str], Callable[[], Any]]:
 
         def event() -> Any:
             row = _add_row(tenant, webhook, "pending")
-            return {"tenant": tenant.name, "webhook_id": webhook, "id": row, "generation": 0}
+            # The execution's first question: the attempt takes a slot, which is due at once.
+            waited = {"status": "pending", "wait_seconds": 0}
+            return {"tenant": tenant.name, "webhook_id": webhook, "id": row, "generation": 0, "outcome": waited}
 
         return event
 
     return events_of
+
+
+def _replay(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    """A page of a hundred, each time of another webhook."""
+
+    def event() -> Any:
+        from functions.webhooks import replays
+        from functions.webhooks.models import ReplayRequest
+
+        webhook = _webhook(tenant, receiver)
+        for _ in range(100):
+            _add_row(tenant, webhook, "failed")
+        since = json.dumps({"since": times.iso(times.now() - 3600)})
+        # Its events happened in this very millisecond, which is after a replay's end.
+        begun = replays.begin(tenant.name, webhook, ReplayRequest.model_validate_json(since))
+        return replays.state(replace(begun, until=begun.until + 1000, started_at=begun.started_at + 1))
+
+    return event
+
+
+def _reap(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    webhook = _webhook(tenant, receiver)
+
+    def event() -> Any:
+        for _ in range(10):
+            _add_row(tenant, webhook, "pending")
+        return {"time": times.iso(times.now() + 1800)}
+
+    return event
 
 
 def _publish(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
@@ -272,6 +329,8 @@ def _workers() -> list[Subject]:
         Subject("deliver, 10 sent anew by hand", DELIVER, _sent_anew, 10),
         Subject("retry, succeeds", RETRY, _retry("/ok")),
         Subject("retry, fails again", RETRY, _retry("/fail")),
+        Subject("replay, a page of 100", REPLAY, _replay, 100),
+        Subject("reaper, 10 taken over", REAPER, _reap, 10),
     ]
 
 

@@ -39,6 +39,7 @@ _SETTINGS = {
     "WEBHOOK_SLOW_DELIVERY_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WebhookSlowDeliveryQueue",
     "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
+    "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
     "ALLOW_LOOPBACK_TARGETS": "true",
 }
 
@@ -96,10 +97,10 @@ def received(queue: str) -> list[str]:
     return bodies
 
 
-def executions() -> list[dict[str, Any]]:
-    """The input of every execution of the retry machine that was started, the oldest first."""
+def executions(machine: str = "WebhookRetryStateMachine") -> list[dict[str, Any]]:
+    """The input of every execution of a machine that was started, the oldest first."""
     machines = client("stepfunctions")
-    arn = _SETTINGS["WEBHOOK_RETRY_STATE_MACHINE_ARN"]
+    arn = f"arn:aws:states:{REGION}:123456789012:stateMachine:{machine}"
     started = machines.list_executions(stateMachineArn=arn)["executions"]
     described = [machines.describe_execution(executionArn=one["executionArn"]) for one in reversed(started)]
     return [json.loads(one["input"]) for one in described]
@@ -164,11 +165,12 @@ def _make() -> None:
     events.put_rule(Name="all", EventBusName="hub", EventPattern=json.dumps({"source": [{"prefix": "hub."}]}))
     queue = f"arn:aws:sqs:{REGION}:123456789012:Subscriber"
     events.put_targets(Rule="all", EventBusName="hub", Targets=[{"Id": "Subscriber", "Arn": queue}])
-    client("stepfunctions").create_state_machine(
-        name="WebhookRetryStateMachine",
-        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/retry",
-    )
+    for name in ("WebhookRetryStateMachine", "WebhookReplayStateMachine"):
+        client("stepfunctions").create_state_machine(
+            name=name,
+            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+            roleArn="arn:aws:iam::123456789012:role/machine",
+        )
 
 
 def _forget() -> None:

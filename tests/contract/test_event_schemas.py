@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users.models import NewUser, UserChange
-from hub import auth, events
+from hub import auth, events, times
 from local.openapi.deliveries import event_schemas
 from tests.contract import memory
 
@@ -43,7 +43,20 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         user = users.create(caller, NewUser(email="zhang@example.com", name="张三"))
         users.change(caller, user["id"], UserChange(name="张三丰", password="correct horse battery"))
         users.delete(caller, user["id"])
+        _fail(caller)
         yield {event["detail-type"]: event for event in memory.published()}
+
+
+def _fail(caller: events.Caller) -> None:
+    """A webhook whose receiver fails for five days."""
+    from functions.webhooks import endpoints, health, service, store
+    from functions.webhooks.models import NewWebhook
+
+    made = service.create(caller, NewWebhook(url="https://example.com/hook", events=["*"]))
+    failure = {"at": times.now_ms(), "code": 500, "ms": 12, "error": None}
+    for days in (3, 5):
+        since = endpoints.Endpoint(failing_since=times.now_ms() - days * 86_400_000)
+        health.learn(store.get(caller.tenant, made["id"]), since, [failure])
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:
@@ -73,7 +86,8 @@ def test_a_real_event_is_what_its_schema_says(name: str, published: dict[str, di
 def test_the_page_names_every_schema_and_its_sample_is_an_event() -> None:
     page = (memory.ROOT / "docs" / "events.md").read_text()
     assert set(re.findall(r"\]\(events/(.+)\.schema\.json\)", page)) == set(SCHEMAS)
-    sample, pattern, *_ = (json.loads(block) for block in re.findall("```json\n(.*?)```", page, re.DOTALL))
+    sample, *others = (json.loads(block) for block in re.findall("```json\n(.*?)```", page, re.DOTALL))
+    (pattern,) = (block for block in others if "source" in block)
     Draft202012Validator(SCHEMAS[sample["type"]], format_checker=FormatChecker()).validate(sample)
     assert pattern["source"] == [f"hub.{events.AREAS[sample['type']]}"]
     assert sample["type"].startswith(pattern["detail-type"][0]["prefix"])

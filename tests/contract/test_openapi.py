@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.identity.api_keys.models import PERMISSIONS
-from hub import errors
+from hub import errors, times
 from hub.errors import FieldError, HubError
 from hub.store import query
 from hub.store.paging import CursorPage, OffsetPage
@@ -403,6 +403,14 @@ def use_webhooks(client: Client, receiver: str) -> None:
     client(f"GET {webhook}/logs", query={"status": "failed", "cursor": ""}, webhook_id=made_id)
     client(f"POST {webhook}/retry", webhook_id=made_id)
     client(f"POST {webhook}/retry", {"log_ids": ["log_none"]}, webhook_id=made_id)
+    replay = client(f"POST {webhook}/replay", {"since": times.iso(times.now())}, webhook_id=made_id)["data"][
+        "replay_id"
+    ]
+    client(f"POST {webhook}/replay", {"since": times.iso(times.now())}, webhook_id=made_id)
+    assert client.exchanges[-1].status == 409
+    client(f"POST {webhook}/replay", EXAMPLES["ReplayRequest"], webhook_id=made_id)
+    client(f"GET {webhook}/replays/{{replay_id}}", webhook_id=made_id, replay_id=replay)
+    client(f"GET {webhook}/replays/{{replay_id}}", webhook_id=made_id, replay_id="replay_none")
     client(f"DELETE {webhook}", webhook_id=made_id)
 
 

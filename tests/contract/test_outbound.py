@@ -146,6 +146,13 @@ def test_an_answer_that_does_not_come_times_out(receiver: Receiver, silent: byte
     assert caught.value.reason == "timed_out"
 
 
+def test_no_proxy_of_the_environment_comes_between(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    receiver.answers = [answer("200 OK")]
+    assert send(receiver).status == 200
+
+
 def test_a_closed_port_is_unreachable() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]

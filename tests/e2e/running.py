@@ -21,9 +21,11 @@ from local.process import port_in_use
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 ROOT = Path(__file__).absolute().parents[2]
 
@@ -209,6 +211,16 @@ class RunningStack:
     def bus(self) -> "EventBridgeClient":
         """EventBridge."""
         return self._session.client("events", endpoint_url=self._endpoint, config=_CONFIG)
+
+    @cached_property
+    def machines(self) -> "SFNClient":
+        """Step Functions."""
+        return self._session.client("stepfunctions", endpoint_url=self._endpoint, config=_CONFIG)
+
+    @cached_property
+    def data(self) -> "DynamoDBClient":
+        """DynamoDB."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint, config=_CONFIG)
 
     @property
     def _endpoint(self) -> str:

@@ -101,6 +101,24 @@ def test_the_test_call_tells_what_came_of_it(api: Client, receiver: OpenReceiver
     assert [row["id"] for row in api.logs(webhook)] == [second["log_id"], first["log_id"]]
 
 
+def test_statistics_tell_of_first_attempts_and_retries(api: Client, receiver: OpenReceiver) -> None:
+    inbox = receiver(Answer(500))
+    webhook = api.new_webhook(inbox.url, "api_key.created")
+    path = f"/v1/webhooks/{webhook['id']}/stats"
+    api.new_key("Counted")
+    inbox.wait_for(2)
+    api.post(f"/v1/webhooks/{webhook['id']}/test")
+
+    eventually(lambda: api.get(path).json()["data"]["delivered"] == 1, "the figures of a delivery")
+    told = api.get(path).json()["data"]
+
+    assert (told["attempts"], told["delivered"], told["failed"], told["success_rate"]) == (2, 1, 0, 1.0)
+    assert 0 <= told["response_time"]["p50"] <= told["response_time"]["p95"]
+    assert len(told["hours"]) == 24
+    assert sum(hour["attempts"] for hour in told["hours"]) == 2
+    assert sum(hour["delivered"] for hour in told["hours"]) == 1
+
+
 @pytest.mark.slow
 def test_failed_deliveries_are_tried_again_and_then_by_hand(
     stack: RunningStack, api: Client, receiver: OpenReceiver
@@ -120,7 +138,7 @@ def test_failed_deliveries_are_tried_again_and_then_by_hand(
 
     assert _attempts(rows[recovering]) == [(500, None), (500, None), (500, None), (200, None)]
     assert _attempts(rows[broken]) == [(500, None), (500, None), (500, None), (500, None)]
-    assert _attempts(rows[odd]) == [(302, None), (None, "unreachable"), (200, None)]
+    assert _attempts(rows[odd]) == [(302, None), (None, "closed_early"), (200, None)]
     assert _attempts(rows[slow]) == [(None, "timed_out"), (200, None)]
     assert [rows[inbox]["status"] for inbox in (recovering, broken, odd, slow)] == [
         "success",

@@ -1,6 +1,7 @@
 """Nothing crosses tenants."""
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ BODIES: dict[str, Any] = {
     "GET /v1/webhooks/{webhook_id}/logs": None,
     "GET /v1/webhooks/{webhook_id}/stats": None,
     "POST /v1/webhooks/{webhook_id}/retry": {},
+    "POST /v1/webhooks/{webhook_id}/replay": {"since": datetime.now(UTC).isoformat()},
+    "GET /v1/webhooks/{webhook_id}/replays/{replay_id}": None,
     "POST /v1/webhooks/{webhook_id}/rotate-secret": {},
 }
 """Every route that takes an id, with a body that its owner could send."""
@@ -50,12 +53,17 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
     base_url = stack.description["base_url"]
     with Browser(base_url) as browser:
         browser.authorize(f"{base_url}/oauth/authorize?client_id={app['client_id']}", Person(user, email, password))
+    webhook = api.new_webhook(receiver().url, "api_key.created")["id"]
+    replay = api.post(f"/v1/webhooks/{webhook}/replay", {"since": datetime.now(UTC).isoformat()}).json()["data"][
+        "replay_id"
+    ]
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
         "{user_id}": user,
-        "{webhook_id}": api.new_webhook(receiver().url, "api_key.created")["id"],
+        "{webhook_id}": webhook,
+        "{replay_id}": replay,
     }
 
 

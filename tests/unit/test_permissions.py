@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.client import BaseClient
 
+from tests.contract import memory
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
 
@@ -184,6 +185,21 @@ def add_webhook(url: str = "http://127.0.0.1:1/") -> str:
     return service.create(Caller("default", "enterprise", "operator", "req"), wanted)["id"]
 
 
+def fail_for_days(webhook_id: str, days: float) -> None:
+    """Have an endpoint have done nothing but fail for so long."""
+    from functions.webhooks import endpoints
+    from hub import times
+
+    endpoints.change("default", webhook_id, failing_since=times.now_ms() - round(days * 86_400_000))
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """Have every receiver answer so."""
+    from hub import outbound
+
+    monkeypatch.setattr(outbound, "send", lambda *_, **__: outbound.Response(status, {}, b"", 1))
+
+
 def new_delivery(webhook_id: str) -> Any:
     from functions.webhooks import delivery
     from hub import events
@@ -296,7 +312,15 @@ def test_audit_log(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("AuditLogFunction")
 
 
+def just_now() -> str:
+    from hub import times
+
+    return times.iso(times.now() - 60)
+
+
 def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.webhooks import endpoints, replays
+
     work = Work("WebhooksFunction", tenant, monkeypatch)
     body = {"url": "http://127.0.0.1:1/", "events": ["*"], "headers": {"X-Token": "secret"}}
     webhook = work.request("POST /v1/webhooks", body)["data"]["id"]
@@ -309,7 +333,16 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work.request("GET /v1/webhooks/{webhook_id}/logs", webhook_id=webhook)
     work.request("GET /v1/webhooks/{webhook_id}/stats", webhook_id=webhook)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {"log_ids": [tested]}, webhook_id=webhook)
+    endpoints.change("default", webhook, slow=True)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {}, webhook_id=webhook)
+    for active in (False, True):
+        work.request("PUT /v1/webhooks/{webhook_id}", {"active": active}, webhook_id=webhook)
+    for _ in range(2):
+        replay = work.request("POST /v1/webhooks/{webhook_id}/replay", {"since": just_now()}, webhook_id=webhook)
+        replay_id = replay["data"]["replay_id"]
+        work.request("GET /v1/webhooks/{webhook_id}/replays/{replay_id}", webhook_id=webhook, replay_id=replay_id)
+        # With another one before it, a replay is written together with that.
+        replays.end("default", webhook, replay_id, 0, "succeeded")
     work.request("DELETE /v1/webhooks/{webhook_id}", webhook_id=webhook)
     gone = work.run(work.event("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook))
     assert gone["statusCode"] == 404
@@ -337,12 +370,18 @@ def test_publisher(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     event = new_delivery("wh").body
     told = audit.record("api_key.created", events.Caller("default", "enterprise", "operator", "req"), "ak_1")
     item = {"events": [json.loads(event) | {"tenant": "default", "requestId": "req"}], "audit": told}
-    work.run({"Records": [{"dynamodb": {"NewImage": to_item(item)}}, {"dynamodb": {"NewImage": {"events": "broken"}}}]})
+    changed = {"Keys": to_item({"pk": "a", "sk": "b"}), "NewImage": to_item(item)}
+    work.run({"Records": [{"dynamodb": changed}, {"dynamodb": {"NewImage": {"events": "broken"}}}]})
     assert work.used == granted("PublisherFunction")
 
 
 def test_webhook_fan_out(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_webhook()
+    from functions.webhooks import endpoints, service
+    from functions.webhooks.models import WebhookChange
+
+    _, slow, inactive = (add_webhook() for _ in range(3))
+    endpoints.change("default", slow, slow=True)
+    service.change("default", inactive, WebhookChange(active=False))
     work = Work("WebhookFanOutFunction", tenant, monkeypatch)
     event = json.loads(new_delivery("wh").body) | {"tenant": "default", "requestId": "req"}
     assert work.batch(event) == {"batchItemFailures": []}
@@ -350,30 +389,70 @@ def test_webhook_fan_out(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_webhook_deliver(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.webhooks import delivery, store
-    from hub import outbound
+    from functions.webhooks import delivery, dispatch, endpoints, log
+    from hub import times
 
-    webhook = add_webhook()
+    def first(webhook: str, due: int = 0) -> dict[str, Any]:
+        return dispatch.first(new_delivery(webhook)) | {"due": due or times.now_ms(), "slow": False}
+
+    webhook, slow, dead = (add_webhook() for _ in range(3))
     work = Work("WebhookDeliverFunction", tenant, monkeypatch)
     failed = delivery.with_attempt(new_delivery(webhook), {"at": 1, "code": 500, "ms": 1, "error": None}, "failed")
-    store.put_deliveries([failed])
-    refused, taken = (json.loads(delivery.message(new_delivery(webhook))) for _ in range(2))
-    assert work.batch(refused, json.loads(delivery.retry_message(failed))) == {"batchItemFailures": []}
-    monkeypatch.setattr(outbound, "send", lambda *_, **__: outbound.Response(200, {}, b"", 1))
-    assert work.batch(taken) == {"batchItemFailures": []}
+    log.put([failed])
+    again = dispatch.again(failed) | {"due": times.now_ms(), "slow": False}
+    assert work.batch(first(webhook), again) == {"batchItemFailures": []}
+    endpoints.change("default", slow, slow=True)
+    assert work.batch(first(slow), first(webhook, times.now_ms() + 10_000)) == {"batchItemFailures": []}
+    answering(monkeypatch, 200)
+    assert work.batch(first(webhook)) == {"batchItemFailures": []}
+    answering(monkeypatch, 500)
+    fail_for_days(dead, 5)
+    assert work.batch(first(dead)) == {"batchItemFailures": []}
     assert work.used == granted("WebhookDeliverFunction")
 
 
 def test_webhook_retry(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.webhooks import delivery, store
+    from functions.webhooks import delivery, log
+    from hub import times
 
     webhook = add_webhook()
-    pending = delivery.with_attempt(new_delivery(webhook), {"at": 1, "code": 500, "ms": 1, "error": None}, "pending")
-    store.put_deliveries([pending])
+    failure = {"at": 1, "code": 500, "ms": 1, "error": None}
+    pending = delivery.with_attempt(new_delivery(webhook), failure, "pending", times.now_ms())
+    log.put([pending])
     work = Work("WebhookRetryFunction", tenant, monkeypatch)
-    place = {"tenant": "default", "webhook_id": webhook, "id": pending.id, "generation": 0}
+    fail_for_days(webhook, 5)
+    outcome = {"status": "pending", "wait_seconds": 0}
+    place = {"tenant": "default", "webhook_id": webhook, "id": pending.id, "generation": 0, "outcome": outcome}
     assert work.run(place)["status"] == "pending"
     assert work.used == granted("WebhookRetryFunction")
+
+
+def test_webhook_replay(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.webhooks import delivery, endpoints, log, replays
+    from functions.webhooks.models import ReplayRequest
+
+    webhook = add_webhook()
+    log.put([delivery.unsent(new_delivery(webhook), delivery.INACTIVE)])
+    work = Work("WebhookReplayFunction", tenant, monkeypatch)
+    for status in (None, "failed"):
+        endpoints.change("default", webhook, slow=status is None)
+        wanted = {"since": just_now(), "status": status}
+        replays.start(replays.begin("default", webhook, ReplayRequest.model_validate_json(json.dumps(wanted))))
+        state = memory.executions("WebhookReplayStateMachine")[-1]
+        assert work.run(state)["status"] == "succeeded"
+    assert work.used == granted("WebhookReplayFunction")
+
+
+def test_webhook_reaper(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.webhooks import delivery, log
+    from hub import times
+
+    webhook = add_webhook()
+    outcome = {"at": 1, "code": 500, "ms": 1, "error": None}
+    log.put([delivery.with_attempt(new_delivery(webhook), outcome, "pending", times.now_ms())])
+    work = Work("WebhookReaperFunction", tenant, monkeypatch)
+    work.run({"time": times.iso(times.now() + 1800)})
+    assert work.used == granted("WebhookReaperFunction")
 
 
 def test_every_function_is_tried_here() -> None:

@@ -152,6 +152,17 @@ def test_queue_keeps_what_fails(name: str) -> None:
         assert queue["MessageRetentionPeriod"] == 1_209_600
 
 
+def test_a_dead_letter_queue_serves_one_queue() -> None:
+    """So that `make redrive` can say where a letter goes back to, also one that EventBridge put aside."""
+    served = [name for queue in QUEUES.values() for name in referenced(queue.get("RedrivePolicy", {}))]
+    assert len(served) == len(set(served))
+    for rule in of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            (queue,) = referenced(target["Arn"])
+            assert referenced(target["DeadLetterConfig"]) == referenced(QUEUES[queue]["RedrivePolicy"])
+            assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, "dead letters have the queue's form"
+
+
 @pytest.mark.parametrize("name", QUEUES)
 def test_queue_is_reached_by_tls_only(name: str) -> None:
     policies = [
@@ -210,6 +221,17 @@ def test_state_machine_logs_its_failures_and_has_an_alarm(name: str) -> None:
     assert STATE_MACHINES[name]["Logging"]["Level"] == "ERROR"
     for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
         assert name in watched("AWS/States", metric)
+
+
+@pytest.mark.parametrize("name", STATE_MACHINES)
+def test_state_machine_writes_what_it_names(name: str) -> None:
+    """DynamoDB refuses an expression whose names or values are not all used: a `#` begins a comment in YAML."""
+    definition = yaml_parse((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
+    writes = [state["Parameters"] for state in definition["States"].values() if "dynamodb" in state.get("Resource", "")]
+    assert writes
+    for write in writes:
+        used = set(re.findall(r"[#:]\w+", write["UpdateExpression"] + " " + write["ConditionExpression"]))
+        assert used == {*write["ExpressionAttributeNames"], *write["ExpressionAttributeValues"]}
 
 
 def test_every_rule_target_has_dead_letters_and_an_alarm() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub import aws
@@ -10,14 +10,12 @@ from hub.telemetry import count, logger
 
 MAX_ENTRIES = 10
 MAX_BATCH_BYTES = 262_144
-
-
 MAX_DELAY_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: a body, after how many seconds it can be received, and the group it shares a fair queue with.
+    """What is sent: a body of JSON, after how many seconds it can be received, and its group in a fair queue.
 
     Fair queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
     """
@@ -29,6 +27,7 @@ class Message:
 
 def send(queue_url: str, messages: Sequence[Message]) -> set[int]:
     """Send messages, as few calls as SQS allows; answers with the positions of those it did not take."""
+    messages = [replace(message, body=_accepted(message.body)) for message in messages]
     failed: set[int] = set()
     for batch in _batches(messages):
         entries: Any = [_entry(position, messages[position]) for position in batch]
@@ -64,6 +63,11 @@ def read(event: Mapping[str, Any], *required: str, within: str = "") -> tuple[di
 def failures(message_ids: Sequence[str]) -> dict[str, Any]:
     """What a Lambda answers so that SQS keeps these messages of its batch and drops the others."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
+
+
+def _accepted(body: str) -> str:
+    """The same JSON without the two characters of it that SQS refuses (SQS quotas, "Message content")."""
+    return body.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
 
 
 def _entry(position: int, message: Message) -> dict[str, Any]:

@@ -159,6 +159,52 @@ answer = [list(lambda_svc._iter_all_esms()), corrections.busy()]
     assert busy is False
 
 
+def test_a_burst_waits_for_the_first_workers_instead_of_starting_one_each() -> None:
+    answers, started = python(
+        """
+from concurrent.futures import ThreadPoolExecutor
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as package:
+    package.writestr("app.py", "import time; time.sleep(0.5)\\ndef handler(event, context): return event")
+slow = dict(config=config, code_zip=archive.getvalue())
+with ThreadPoolExecutor(12) as pool:
+    made = list(pool.map(lambda number: lambda_svc._execute_function_warm(slow, number, f"r{number}"), range(12)))
+answer = [[one["body"] for one in made], sum(len(workers) for workers in lambda_runtime._workers.values())]
+lambda_runtime.reset()
+"""
+    )
+    assert answers == list(range(12))
+    assert started < 12
+
+
+def test_workers_that_are_all_busy_get_company() -> None:
+    met = python(
+        """
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as package:
+    package.writestr("app.py", '''
+import os, time
+def handler(event, context):
+    folder, number = event
+    open(f"{folder}/{number}", "w").close()
+    end = time.monotonic() + 30
+    while len(os.listdir(folder)) < 5 and time.monotonic() < end:
+        time.sleep(0.01)
+    return len(os.listdir(folder))
+''')
+patient = dict(config=dict(config, Timeout=40), code_zip=archive.getvalue())
+folder = tempfile.mkdtemp()
+with ThreadPoolExecutor(5) as pool:
+    made = list(pool.map(lambda number: lambda_svc._execute_function_warm(patient, [folder, number], "r"), range(5)))
+answer = [one["body"] for one in made]
+lambda_runtime.reset()
+"""
+    )
+    assert met == [5] * 5
+
+
 def test_all_workers_use_one_copy_of_a_layer() -> None:
     used, config = python(
         """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.outbox import publisher
 from hub import aws as clients
-from hub import events
+from hub import events, queues
 from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import keys, table
@@ -202,7 +202,7 @@ def test_whatever_the_bus_postpones_items_keep_their_order_and_nothing_is_lost(
     bus, aside = RandomBus(outcomes), list[str]()
     with (
         patch.object(clients.events(), "put_events", bus),
-        patch.object(publisher.queues, "send", lambda _, sent: aside.extend(one.body for one in sent)),
+        patch.object(queues, "send", lambda _, sent: aside.extend(one.body for one in sent)),
     ):
         records = [record([made(n=one) for one in carried], item=item) for item, carried in told]
         read_to_the_end(records, lambda event: publisher.handler(event, None))

@@ -81,6 +81,11 @@ class Webhooks:
         """What is known of a webhook's endpoint."""
         return endpoints.from_item(table.get(table.activity(), endpoints.key(self.deployment.tenant, webhook_id)))
 
+    def told(self, webhook_id: str) -> list[Any]:
+        """The events that were told of a webhook, each once."""
+        told = {message["detail"]["id"]: message["detail"] for message in memory.published()}
+        return [event for event in told.values() if event["data"].get("webhook_id") == webhook_id]
+
     def logs(self, webhook_id: str, query: str = "") -> list[Any]:
         """The rows that the API shows."""
         answer = self.deployment.call("GET", f"/v1/webhooks/{webhook_id}/logs{query}")
@@ -95,12 +100,13 @@ class Webhooks:
 
 @dataclass(frozen=True)
 class Queued:
-    """A message that was sent to a lane."""
+    """A message that was sent to a lane, and how long its body is."""
 
     message: dict[str, Any]
     lane: str
     delay: int
     group: str
+    bytes: int
 
 
 def batch(*messages: Any) -> dict[str, Any]:
@@ -127,10 +133,11 @@ def lanes(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> list[Queued]:
     """What is sent to the lanes from now on, whether it can be received yet or not; nothing reaches the queues."""
     sent: list[Queued] = []
 
-    def send(QueueUrl: str, Entries: Any) -> dict[str, Any]:
-        for entry in Entries:
-            message, lane = json.loads(entry["MessageBody"]), QueueUrl.rpartition("/")[2]
-            sent.append(Queued(message, lane, entry.get("DelaySeconds", 0), entry["MessageGroupId"]))
+    def send(**given: Any) -> dict[str, Any]:
+        for entry in given["Entries"]:
+            body, lane = entry["MessageBody"], given["QueueUrl"].rpartition("/")[2]
+            delay, group = entry.get("DelaySeconds", 0), entry["MessageGroupId"]
+            sent.append(Queued(json.loads(body), lane, delay, group, len(body.encode())))
         return {}
 
     monkeypatch.setattr(clients.sqs(), "send_message_batch", send)
