@@ -251,8 +251,9 @@ def test_close_reopen_assign_and_rate(deployment: Deployment, clock: Clock) -> N
     events = told()
     assert names(events).count("conversation.updated") == 6
     (ending,) = [event for event in events if event["type"] == "conversation.closed"]
-    shown = {"conversation_id": closed.pop("id"), **closed}
-    assert ending["data"] == shown
+    assert ending["data"] == {"conversation_id": closed.pop("id"), **closed}
+    changed = [event["data"]["changed"] for event in events if event["type"] == "conversation.updated"]
+    assert changed == [["assignee_id"], ["assignee_id"], ["status"], ["satisfaction"], ["status"], ["satisfaction"]]
 
 
 def test_what_changes_nothing_is_not_written(deployment: Deployment) -> None:

@@ -24,6 +24,7 @@ from hub.store.paging import Page
 from hub.web.request import Versioned
 from hub.web.validation import iso
 
+CHANGEABLE = tuple(ConversationChange.model_fields)
 TRIES = 6
 """Of a message that meets other writes of its conversation."""
 
@@ -82,7 +83,7 @@ def change(
     after = _changed(before, changes)
     if after == before:
         return _versioned(before)
-    told = [events.event("conversation.updated", caller, _told(after))]
+    told = [_update(caller, before, after)]
     if after.status == "closed" != before.status:
         told.append(events.event("conversation.closed", caller, _told(after)))
     try:
@@ -141,7 +142,7 @@ def after_message(before: StoredConversation, message: StoredMessage) -> StoredC
 def continuation(caller: Caller, before: StoredConversation, message: StoredMessage) -> tuple[table.Put, table.Put]:
     """The writes of a message and of the conversation that it continues, which must be as it was read."""
     after = after_message(before, message)
-    told = [events.event("conversation.updated", caller, _told(after))] if after.status != before.status else []
+    told = [_update(caller, before, after)] if after.status != before.status else []
     return addition(caller, after, message), store.replacement(caller.tenant, after, before.version, told)
 
 
@@ -236,6 +237,11 @@ def _new_message(caller: Caller, conversation: StoredConversation, wanted: NewMe
 
 def _versioned(conversation: StoredConversation) -> Versioned[Conversation]:
     return Versioned(shown(conversation), conversation.version)
+
+
+def _update(caller: Caller, before: StoredConversation, after: StoredConversation) -> dict[str, Any]:
+    changed = [name for name in CHANGEABLE if getattr(after, name) != getattr(before, name)]
+    return events.event("conversation.updated", caller, {**_told(after), "changed": changed})
 
 
 def _told(conversation: StoredConversation) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def test_many_write_at_once() -> None:
     conversation = new()
     senders: list[Sender] = ["agent", "customer", "agent", "customer"]
     # Whoever fails did so because another was faster, so all are through before the tries end.
-    written = at_once(*(lambda sender=sender: say(conversation, sender) for sender in senders))  # type: ignore[misc]
+    written = at_once(*(lambda sender=sender: say(conversation, sender) for sender in senders))
     now = store.get("default", conversation)
     assert now.message_count == now.version == len(written) + 1 == len(all_messages(conversation))
     first_answers = [one for one in written if one["response_seconds"] is not None]
