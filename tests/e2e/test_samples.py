@@ -12,6 +12,7 @@ SAMPLES = sorted((ROOT / "events").glob("*.json"))
 HTTP_ANSWERS = {
     "api-keys": 401,
     "audit-log": 401,
+    "conversations": 401,
     "login": 401,
     "o-auth-apps": 401,
     "o-auth-pages": 401,
