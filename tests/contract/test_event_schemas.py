@@ -47,6 +47,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         users.delete(caller, user["id"])
         _fail(caller)
         _talk(caller)
+        _resolve(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -71,6 +72,16 @@ def _talk(caller: events.Caller) -> None:
     files = [NewAttachment(url="https://example.com/a.png", name="a.png", type="image/png")]
     service.add_message(caller, made, NewMessage(sender="agent", text="您好", attachments=files))
     service.change(caller, made, ConversationChange(status="closed", satisfaction=5), lambda _: None)
+
+
+def _resolve(caller: events.Caller) -> None:
+    """A ticket that is resolved with a comment."""
+    from functions.support.tickets import service
+    from functions.support.tickets.models import NewTicket, TicketChange
+
+    wanted = NewTicket(title="产品咨询", customer_email="customer@example.com", tags=["vip"])
+    made = service.create(caller, wanted).data["id"]
+    service.change(caller, made, TicketChange(status="resolved", comment="问题已解决"), lambda _: None)
 
 
 def _agreed() -> list[dict[str, Any]]:
