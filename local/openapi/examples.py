@@ -39,6 +39,23 @@ _APP = {
     "created_at": "2024-01-15T10:30:00Z",
     "updated_at": "2024-01-15T10:30:00Z",
 }
+_CONVERSATION = {
+    "id": "conv_001",
+    "user_id": "user_123",
+    "channel": "web",
+    "status": "active",
+    "created_at": "2024-01-01T10:00:00Z",
+    "updated_at": "2024-01-01T10:05:00Z",
+    "assignee_id": None,
+    "satisfaction": None,
+    "rated_at": None,
+    "message_count": 1,
+    "last_message_at": "2024-01-01T10:05:00Z",
+    "waiting_since": "2024-01-01T10:05:00Z",
+    "closed_at": None,
+    "contact": None,
+    "version": 2,
+}
 _FIGURES = {
     "attempts": 104,
     "delivered": 99,
@@ -96,6 +113,26 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "updatedAt": "2024-01-15T10:30:00Z",
     },
     "Login": {"password": "your_password"},
+    # Document 2.
+    "NewConversation": {"user_id": "user_123", "channel": "web", "initial_message": "你好，我想咨询产品"},
+    "ConversationChange": {"status": "closed", "satisfaction": 5},
+    "Conversation": _CONVERSATION,
+    "NewMessage": {
+        "text": "您好，请问需要什么帮助？",
+        "sender": "agent",
+        "sender_id": "agent_1",
+        "attachments": [{"url": "https://example.com/price.pdf", "name": "price.pdf", "type": "application/pdf"}],
+    },
+    "Message": {
+        "id": "msg_001",
+        "conversation_id": "conv_001",
+        "sender": "agent",
+        "sender_id": "agent_1",
+        "text": "您好，请问需要什么帮助？",
+        "attachments": [{"url": "https://example.com/price.pdf", "name": "price.pdf", "type": "application/pdf"}],
+        "response_seconds": 120,
+        "created_at": "2024-01-01T10:07:00Z",
+    },
     # Document 1 section 4.
     "NewWebhook": {
         "url": "https://your-app.com/webhook",
