@@ -56,6 +56,12 @@ _CONVERSATION = {
     "contact": None,
     "version": 2,
 }
+_NEW_TICKET = {
+    "title": "产品咨询",
+    "description": "想了解产品价格和功能",
+    "priority": "medium",
+    "customer_email": "customer@example.com",
+}
 _FIGURES = {
     "attempts": 104,
     "delivered": 99,
@@ -132,6 +138,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "attachments": [{"url": "https://example.com/price.pdf", "name": "price.pdf", "type": "application/pdf"}],
         "response_seconds": 120,
         "created_at": "2024-01-01T10:07:00Z",
+    },
+    "NewTicket": _NEW_TICKET,
+    "TicketChange": {"status": "resolved", "comment": "问题已解决"},
+    "Ticket": _NEW_TICKET
+    | {
+        "id": "ticket_001",
+        "status": "resolved",
+        "assignee_id": None,
+        "tags": [],
+        "conversation_id": None,
+        "created_at": "2024-01-01T10:00:00Z",
+        "updated_at": "2024-01-01T10:05:00Z",
+        "resolved_at": "2024-01-01T10:05:00Z",
+        "closed_at": None,
+        "comment_count": 1,
+        "version": 2,
+    },
+    "NewComment": {"text": "已联系客户确认", "internal": True},
+    "Comment": {
+        "id": "comment_001",
+        "ticket_id": "ticket_001",
+        "author_id": "user_123",
+        "text": "问题已解决",
+        "internal": False,
+        "created_at": "2024-01-01T10:05:00Z",
     },
     # Document 1 section 4.
     "NewWebhook": {

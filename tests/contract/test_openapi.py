@@ -348,6 +348,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_webhooks(client, receiver)
     use_users(client)
     use_conversations(client)
+    use_tickets(client)
     use_oauth(server)
     use_oauth_wrongly(server)
     use_sign_in(server)
@@ -456,6 +457,26 @@ def use_conversations(client: Client) -> None:
     client(f"POST {one}/messages", EXAMPLES["NewMessage"], conversation_id=made_id)
     assert client.exchanges[-1].status == 422
     client(f"GET {one}", conversation_id="conv_none")
+
+
+def use_tickets(client: Client) -> None:
+    one = "/v1/tickets/{ticket_id}"
+    made_id = client("POST /v1/tickets", EXAMPLES["NewTicket"])["data"]["id"]
+    for asked in ({}, {"cursor": "", "limit": "1"}, {"status": "open", "priority": "medium"}, {"status": "done"}):
+        client("GET /v1/tickets", query=asked)
+    client(f"GET {one}", ticket_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 304
+    client(f"PATCH {one}", EXAMPLES["TicketChange"], headers={"if-match": '"1"'}, ticket_id=made_id)
+    client(f"PATCH {one}", EXAMPLES["TicketChange"], headers={"if-match": '"1"'}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"PATCH {one}", {"status": "pending"}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 422
+    client(f"POST {one}/comments", EXAMPLES["NewComment"], ticket_id=made_id)
+    for asked in ({}, {"cursor": ""}, {"page": "0"}):
+        client(f"GET {one}/comments", query=asked, ticket_id=made_id)
+    client("POST /v1/tickets", {})
+    client(f"GET {one}", ticket_id="ticket_none")
 
 
 def use_oauth(server: Server) -> None:
