@@ -335,6 +335,19 @@ def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("SupportInboundFunction")
 
 
+def test_support_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("SupportStatisticsFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "support-statistics.json").read_text())
+    assert work.run(sample) == {"batchItemFailures": []}
+    assert work.used == granted("SupportStatisticsFunction")
+
+
+def test_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("StatisticsFunction", tenant, monkeypatch)
+    work.request("GET /v1/statistics")
+    assert work.used == granted("StatisticsFunction")
+
+
 def test_audit_log(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("AuditLogFunction", tenant, monkeypatch)
     work.request("GET /v1/audit-log")

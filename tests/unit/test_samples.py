@@ -240,6 +240,16 @@ def test_support_inbound() -> None:
     assert (made["user_id"], made["channel"], made["message_count"]) == ("+8613800138000", "whatsapp", 1)
 
 
+def test_statistics(sample_key: None) -> None:
+    for _ in range(2):
+        assert invoke("SupportStatisticsFunction") == {"batchItemFailures": []}
+    answer = invoke("StatisticsFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    told = json.loads(answer["body"])["data"]
+    assert told["trends"][-1] == {"date": "2026-11-16", "week": "2026-W47", "conversations": 1, "tickets": 1}
+    assert (told["avg_response_time"], told["satisfaction_rate"]) == (120, 1.0)
+
+
 def test_reference() -> None:
     answer = invoke("ReferenceFunction")
     assert answer["statusCode"] == 200

@@ -11,7 +11,7 @@ twice or too late changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.errors import Unavailable
@@ -73,6 +73,32 @@ def between(tenant: str, first: str, last: str) -> Iterator[tuple[str, dict[str,
     return ((item["sk"], _amounts(item)) for item in table.items(query))
 
 
+def all_of(tenant: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """Every counter, with all that was counted by now."""
+    query = table.Query(table.activity(), keys.partition(tenant, COUNTERS), consistent=True)
+    return ((item["sk"], _amounts(item)) for item in table.items(query))
+
+
+def forget(tenant: str, chosen: Callable[[str], bool]) -> None:
+    """Delete the counters of chosen names, and from the ledger what was counted into them: it can be told again.
+
+    What is counted meanwhile is either forgotten whole or counted whole. Raises `Unavailable` where that never ends.
+    """
+    ledger = table.Query(table.activity(), keys.partition(tenant, LEDGER), consistent=True)
+    for _ in range(_TRIES):
+        found = 0
+        # The ledger first: an empty one before empty counters means that nothing was counted between the two looks.
+        for page, _next in table.pages(ledger):
+            rows = [_key(row) for row in page if any(map(chosen, row["counts"]))]
+            table.delete_many(table.activity(), rows)
+            found += len(rows)
+        names = [name for name, _ in all_of(tenant) if chosen(name)]
+        table.delete_many(table.activity(), [keys.entity(tenant, COUNTERS, name) for name in names])
+        if not found + len(names):
+            return
+    raise Unavailable
+
+
 def _count_together(facts: Sequence[Fact]) -> None:
     for attempt in range(_TRIES):
         table.back_off(attempt)
@@ -126,6 +152,10 @@ def _transactions(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
         size += operations
     if group:
         yield group
+
+
+def _key(item: Item) -> keys.Key:
+    return {"pk": item["pk"], "sk": item["sk"]}
 
 
 def _amounts(item: Item) -> dict[str, int]:

@@ -209,8 +209,17 @@ def update(operation: Update, returning: "ReturnValueType" = "ALL_NEW") -> Item:
 
 def put_many(table: str, items: Sequence[Mapping[str, Any]]) -> None:
     """Write items without conditions, 25 a call. Raises `Unavailable` when some stay unwritten after every try."""
-    for start in range(0, len(items), 25):
-        pending: Any = {table: [{"PutRequest": {"Item": to_item(item)}} for item in items[start : start + 25]]}
+    _write_many(table, [{"PutRequest": {"Item": to_item(item)}} for item in items])
+
+
+def delete_many(table: str, keys: Sequence[Key]) -> None:
+    """Remove items as `put_many` writes them; one that does not exist is none to remove."""
+    _write_many(table, [{"DeleteRequest": {"Key": to_item(key)}} for key in keys])
+
+
+def _write_many(table: str, requests: Sequence[Mapping[str, Any]]) -> None:
+    for start in range(0, len(requests), 25):
+        pending: Any = {table: list(requests[start : start + 25])}
         for attempt in range(ATTEMPTS):
             back_off(attempt)
             with _translated():
