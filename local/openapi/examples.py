@@ -164,6 +164,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "internal": False,
         "created_at": "2024-01-01T10:05:00Z",
     },
+    "Statistics": {
+        "total_conversations": 1000,
+        "total_tickets": 200,
+        "avg_response_time": 120,
+        "satisfaction_rate": 0.85,
+        "trends": [{"date": "2024-01-01", "conversations": 50, "tickets": 10}],
+    },
     # Document 1 section 4.
     "NewWebhook": {
         "url": "https://your-app.com/webhook",

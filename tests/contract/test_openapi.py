@@ -349,6 +349,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_users(client)
     use_conversations(client)
     use_tickets(client)
+    use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
     use_sign_in(server)
@@ -477,6 +478,14 @@ def use_tickets(client: Client) -> None:
         client(f"GET {one}/comments", query=asked, ticket_id=made_id)
     client("POST /v1/tickets", {})
     client(f"GET {one}", ticket_id="ticket_none")
+
+
+def use_statistics(client: Client) -> None:
+    for asked in ({}, {"group_by": "week", "timezone": "Asia/Shanghai"}, {"type": "satisfaction", "group_by": "month"}):
+        client("GET /v1/statistics", query=asked)
+        assert client.exchanges[-1].status == 200
+    client("GET /v1/statistics", query={"start_date": "yesterday"})
+    assert client.exchanges[-1].status == 400
 
 
 def use_oauth(server: Server) -> None:
