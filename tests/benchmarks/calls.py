@@ -165,10 +165,19 @@ class Recorder:
         if table not in self._indexes:
             described = self._plain.describe_table(TableName=table)["Table"]
             self._indexes[table] = [
-                Index(one["IndexName"], *(part["AttributeName"] for part in one["KeySchema"]))
+                _index(one, [part["AttributeName"] for part in described["KeySchema"]])
                 for one in described.get("GlobalSecondaryIndexes", [])
             ]
         return self._indexes[table]
+
+
+def _index(described: Mapping[str, Any], table_key: list[str]) -> Index:
+    own_key = [part["AttributeName"] for part in described["KeySchema"]]
+    projection = described["Projection"]
+    held = None
+    if projection["ProjectionType"] != "ALL":
+        held = frozenset([*table_key, *own_key, *projection.get("NonKeyAttributes", [])])
+    return Index(described["IndexName"], own_key[0], own_key[1], held)
 
 
 def _written(operation: str, params: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
