@@ -27,6 +27,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
     "DELETE /v1/oauth/apps/{app_id}": None,
     "DELETE /v1/oauth/grants/{grant_id}": None,
+    "GET /v1/tickets/{ticket_id}": None,
+    "PATCH /v1/tickets/{ticket_id}": {"status": "closed", "comment": "stolen"},
+    "GET /v1/tickets/{ticket_id}/comments": None,
+    "POST /v1/tickets/{ticket_id}/comments": {"text": "stolen"},
     "GET /v1/users/{user_id}": None,
     "PUT /v1/users/{user_id}": {"role": "admin"},
     "PATCH /v1/users/{user_id}": {"password": "a-password-of-mine"},
@@ -45,7 +49,15 @@ BODIES: dict[str, Any] = {
 }
 """Every route that takes an id, with a body that its owner could send."""
 
-LISTS = ("/v1/api-keys", "/v1/conversations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/users", "/v1/webhooks")
+LISTS = (
+    "/v1/api-keys",
+    "/v1/conversations",
+    "/v1/oauth/apps",
+    "/v1/oauth/grants",
+    "/v1/tickets",
+    "/v1/users",
+    "/v1/webhooks",
+)
 
 
 @pytest.fixture
@@ -65,6 +77,7 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{conversation_id}": _conversation(api),
+        "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
         "{user_id}": user,
         "{webhook_id}": webhook,
@@ -109,7 +122,7 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     theirs = other_tenant.get("/v1/api-keys").json()["data"]
     assert [key["name"] for key in theirs] == ["first key"]
     assert [user["name"] for user in _rows(other_tenant, "/v1/users")] == ["Administrator"]
-    for path in ("/v1/conversations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
+    for path in ("/v1/conversations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/tickets", "/v1/webhooks"):
         assert _rows(other_tenant, path) == []
 
 
