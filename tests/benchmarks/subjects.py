@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, identity
+from tests.benchmarks import conversations, identity, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -24,7 +24,15 @@ NEW_KEY = {
 
 def subjects() -> list[Subject]:
     """Everything that is measured, endpoints first."""
-    return [*_api_keys(), *identity.subjects(), *_webhooks(), *conversations.subjects(), *_reference(), *_workers()]
+    return [
+        *_api_keys(),
+        *identity.subjects(),
+        *_webhooks(),
+        *conversations.subjects(),
+        *tickets.subjects(),
+        *_reference(),
+        *_workers(),
+    ]
 
 
 def unmeasured() -> list[str]:
