@@ -87,7 +87,7 @@ def forget(tenant: str, chosen: Callable[[str], bool]) -> None:
     ledger = table.Query(table.activity(), keys.partition(tenant, LEDGER), consistent=True)
     for _ in range(_TRIES):
         found = 0
-        # The ledger first: an empty one before empty counters means that nothing was counted between the two looks.
+        # Until neither is there any more: what was counted between the two looks is then seen by the second.
         for page, _next in table.pages(ledger):
             rows = [_key(row) for row in page if any(map(chosen, row["counts"]))]
             table.delete_many(table.activity(), rows)
