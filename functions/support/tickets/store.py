@@ -126,12 +126,13 @@ def first_question(tenant: str, conversation_id: str) -> str:
         condition="#sender = :customer AND #text > :empty",
         values={"customer": "customer", "empty": ""},
         newest_first=False,
+        consistent=True,
     )
     messages, _ = next(table.pages(query, limit=_FIRST_MESSAGES))
     if messages:
         return str(messages[0]["text"])
     try:
-        conversations.get(tenant, conversation_id)
+        conversations.get(tenant, conversation_id, consistent=True)
     except NotFound:
         raise NoConversation from None
     return ""
