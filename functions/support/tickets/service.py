@@ -31,7 +31,7 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "resolved": ("open", "in_progress", "closed"),
     "closed": ("open",),
 }
-"""Where a ticket can go from a status: what is resolved is taken up again as in Zendesk, what is closed as in Zammad."""
+"""Where a ticket can go from a status: what is resolved is opened again as in Zendesk, what is closed as in Zammad."""
 
 _DONE: frozenset[Status] = frozenset({"resolved", "closed"})
 
