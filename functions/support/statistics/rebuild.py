@@ -41,11 +41,12 @@ Figures = Mapping[str, Mapping[str, int]]
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What a tenant's statistics were, and what was counted anew: how many of each kind of thing, and the figures."""
+    """What a tenant's figures were and are, how many things of each kind count, and those that cannot be counted."""
 
     before: Figures
     things: Counter[str] = field(default_factory=Counter)
     after: Figures = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
 
     def differences(self) -> Iterator[tuple[str, str, int, int]]:
         """Counter, attribute, and what it said before and says now, where these are not the same."""
@@ -70,7 +71,13 @@ def rebuild(only: str | None = None) -> dict[str, Rebuilt]:
             if tenant not in found:
                 found[tenant] = Rebuilt(_figures(tenant))
                 counters.forget(tenant, _is_ours)
-            told = None if "deleted_at" in item or kind == _TENANT else count.fact(_event(tenant, kind, item))
+            if "deleted_at" in item or kind == _TENANT:
+                continue
+            try:
+                told = count.fact(_event(tenant, kind, item))
+            except (ValueError, KeyError, TypeError):
+                found[tenant].broken.append(item["sk"])
+                continue
             if told:
                 facts.append(told)
                 found[tenant].things[kind] += 1

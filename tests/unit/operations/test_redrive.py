@@ -111,6 +111,7 @@ def test_every_dead_letter_queue_knows_where_its_letters_go(stack: StackInMemory
         DEAD_DELIVERIES: DELIVERIES,
         "WebhookSlowDeliveryDeadLetterQueue": "WebhookSlowDeliveryQueue",
         "SupportInboundDeadLetterQueue": "SupportInboundQueue",
+        "SupportStatisticsDeadLetterQueue": "SupportStatisticsQueue",
     }
 
 

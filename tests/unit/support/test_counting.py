@@ -81,7 +81,7 @@ class Desk:
                 self.tickets[made_ticket["id"]] = dict(made_ticket)
             case "move", _, str(one):
                 status = random.choice([self.tickets[one]["status"], *tickets.MOVES[self.tickets[one]["status"]]])
-                wanted_change = TicketChange(status=status, priority=random.choice(["low", "high"]))  # type: ignore[arg-type]
+                wanted_change = TicketChange(status=status, priority=random.choice(["low", "high"]))
                 self.tickets[one] = dict(tickets.change(self.caller, one, wanted_change, lambda _: None).data)
 
     def _change(self, one: str, **changes: Any) -> None:
