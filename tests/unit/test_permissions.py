@@ -309,12 +309,16 @@ def test_users(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
 def test_conversations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("ConversationsFunction", tenant, monkeypatch)
     body = {"user_id": "user_1", "channel": "web", "initial_message": "a"}
-    for _ in range(2):
-        made = work.request("POST /v1/conversations", body)["data"]["id"]
+    made, _ = (work.request("POST /v1/conversations", body)["data"]["id"] for _ in range(2))
     work.request("PATCH /v1/conversations/{conversation_id}", {"assignee_id": "agent_1"}, conversation_id=made)
-    filters = ({}, {"status": "active"}, {"channel": "web"}, {"user_id": "user_1"}, {"assignee_id": "agent_1"})
-    for asked in filters:
-        event = work.event("GET /v1/conversations") | {"queryStringParameters": {"limit": "1", **asked}}
+    for name, value in (
+        ("page", "1"),
+        ("status", "active"),
+        ("channel", "web"),
+        ("user_id", "user_1"),
+        ("assignee_id", "agent_1"),
+    ):
+        event = work.event("GET /v1/conversations") | {"queryStringParameters": {"limit": "1", name: value}}
         assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
     work.request("GET /v1/conversations/{conversation_id}", conversation_id=made)
     message = {"sender": "agent", "text": "b"}
