@@ -126,3 +126,15 @@ def test_comments_made_at_once_are_all_kept(api: Client) -> None:
     assert [answer.status_code for answer in answers] == [201] * agents, [answer.text for answer in answers]
     assert said(api, ticket["id"]) == sorted(str(number) for number in range(agents))
     assert show(api, ticket["id"])["comment_count"] == agents
+
+
+def test_totals_follow_the_tickets(api: Client) -> None:
+    first, *_ = [create(api) for _ in range(3)]
+    change(api, first["id"], status="resolved", priority="high")
+
+    def total(query: str) -> int:
+        number: int = api.get(f"{TICKETS}?limit=1&{query}").json()["data"]["total"]
+        return number
+
+    wanted = {"": 3, "status=open": 2, "status=resolved": 1, "priority=medium": 2, "priority=high&status=resolved": 1}
+    eventually(lambda: {query: total(query) for query in wanted} == wanted, "the counters")
