@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks import tickets
+from tests.benchmarks import statistics, tickets
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, Tenant
 from tests.benchmarks.rows import attributes, copies, stored
@@ -132,7 +132,22 @@ def _of_tickets() -> list[_Question]:
         "`assignee_id` and `status`, first page by cursor": listed(cursor="", assignee_id=tickets.BUSY, status="open"),
         f"`assignee_id` of {tickets.OWN} tickets, page 1 by number": listed(assignee_id=tickets.AGENT),
     }
-    return [_Question(f"tickets, {name}", tickets.TICKETS, event) for name, event in asked.items()]
+    made = [_Question(f"tickets, {name}", tickets.TICKETS, event) for name, event in asked.items()]
+    counted = "reads the hours that had any, however many there were: at most 8,784 of 366 days, and one more day's"
+    return [
+        *made,
+        _Question(
+            "statistics of tickets over five days",
+            statistics.STATISTICS,
+            lambda desk: desk.tenant.event(statistics.ROUTE),
+            counted,
+        ),
+        _Question(
+            "counting of a ticket",
+            statistics.COUNT,
+            lambda desk: batch([on_the_bus(statistics.told(desk.tenant, 0))]),
+        ),
+    ]
 
 
 def _compare(

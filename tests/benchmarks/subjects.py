@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, identity, tickets
+from tests.benchmarks import conversations, identity, statistics, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -30,6 +30,7 @@ def subjects() -> list[Subject]:
         *_webhooks(),
         *conversations.subjects(),
         *tickets.subjects(),
+        *statistics.subjects(),
         *_reference(),
         *_workers(),
     ]
@@ -331,6 +332,10 @@ def _inbound(size: int, *, new: bool) -> Callable[[Tenant, str], Callable[[], An
     return events_of
 
 
+def _count(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    return lambda tenant, _: lambda: batch([on_the_bus(statistics.told(tenant, number)) for number in range(size)])
+
+
 def _publish(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
     return lambda tenant, _: lambda: {"Records": [_change(tenant) for _ in range(size)]}
 
@@ -339,6 +344,8 @@ def _workers() -> list[Subject]:
     return [
         Subject("inbound, 10 of new contacts", conversations.INBOUND, _inbound(10, new=True), 10),
         Subject("inbound, 1 of a known contact", conversations.INBOUND, _inbound(1, new=False)),
+        Subject("count, 10 events", statistics.COUNT, _count(10), 10),
+        Subject("count, 1 event", statistics.COUNT, _count(1)),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

@@ -22,6 +22,7 @@ _RECORDS = "an entity, its event and its audit record become attribute values"
 _TICKET = "a ticket, its index keys and its event become attribute values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
+_QUARTERS = "every quarter of an hour is put into its day of the time zone; the sample has something in each"
 _REASONS = {
     "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
     "GET /v1/api-keys": "each key shows its usage figures, which stand in its credential's item",
@@ -54,6 +55,7 @@ _REASONS = {
     "PATCH /v1/tickets/{ticket_id}": _CHANGED,
     "PATCH /v1/tickets/{ticket_id} (comment)": _CHANGED,
     "POST /v1/tickets/{ticket_id}/comments": "the ticket is read, then written with its comment",
+    "GET /v1/statistics (366 days)": "a megabyte of hours is read at a time; every one of them has all there can be",
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
     "DELETE /v1/users/{user_id}": "read, deleted with its email, then what acted for the user is looked for and ended",
@@ -110,6 +112,7 @@ _CPU_REASONS = {
     "PATCH /v1/tickets/{ticket_id} (comment)": _TICKET,
     "POST /v1/tickets/{ticket_id}/comments": _TICKET,
     "GET /v1/tickets/{ticket_id}/comments": _ROW,
+    **dict.fromkeys(("GET /v1/statistics", "GET /v1/statistics (366 days)"), _QUARTERS),
     "POST /api/auth/login": _SCRYPT,
     "POST /api/auth/verify": _RSA,
     "POST /api/auth/change-password": _SCRYPT,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from tests.benchmarks import statistics
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.rows import copies, stored
 from tests.benchmarks.subject import Subject, request
@@ -119,4 +120,5 @@ def fill(tenant: Tenant, rows: int) -> Desk:
     copies(table.entities(), original, [to_item(change) for change in changes])
     counter = keys.entity(tenant.name, counters.COUNTERS, totals.TICKETS)
     table.write(table.Put(table.activity(), {**counter, **counted}))
+    statistics.spread(tenant, rows)
     return Desk(tenant, paging.write_cursor(names[rows // 2]))
