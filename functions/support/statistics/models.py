@@ -3,7 +3,6 @@
 import re
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -28,6 +27,8 @@ def _date(value: Any) -> date:
 @cache
 def _time_zones() -> frozenset[str]:
     """IANA's names. A system's own folder has more that are none: `localtime`, `right/UTC`."""
+    from importlib import resources
+
     return frozenset((resources.files("tzdata") / "zones").read_text().split())
 
 

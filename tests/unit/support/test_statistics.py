@@ -155,6 +155,7 @@ def hourly(zone: str, day: date) -> list[Happening]:
         ("Europe/Berlin", date(2026, 10, 25), 25 * 4),
         ("America/Sao_Paulo", date(2018, 11, 4), 23 * 4),  # Midnight was skipped,
         ("America/Sao_Paulo", date(2018, 2, 17), 25 * 4),  # and the hour before it lived twice.
+        ("Atlantic/Azores", date(2026, 10, 25), 25 * 4),  # Midnight came twice.
         ("Australia/Lord_Howe", date(2026, 10, 4), 94),
         ("Pacific/Apia", date(2011, 12, 29), 96),
         ("Pacific/Apia", date(2011, 12, 30), 0),  # The day that never was.
