@@ -26,7 +26,7 @@ endef
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: ## The tools, pinned, in .venv
@@ -130,6 +130,10 @@ deploy: venv ## Build for Lambda and deploy to your AWS account, asking first (E
 .PHONY: redrive
 redrive: venv ## Dead letters: list them, or send them back with QUEUE=<name>|all; STACK=hub-dev: on AWS
 	@python -m operations redrive $(if $(STACK),--stack "$(STACK)") $(if $(SHOW),--show "$(SHOW)") $(if $(QUEUE),--send $(QUEUE))
+
+.PHONY: rebuild-statistics
+rebuild-statistics: venv ## Count the support desk's figures anew, TENANT=<name>: of one; STACK=hub-dev: on AWS
+	@python -m operations rebuild-statistics $(if $(STACK),--stack "$(STACK)") $(if $(TENANT),--tenant "$(TENANT)")
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; the embedded run's data (.local) stays

@@ -1,6 +1,7 @@
 """The stack that a command works on: one on AWS, or the embedded one."""
 
 import json
+import os
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
+from local import environment
 from local.process import port_in_use
 from local.stack import STACK_NAME
 
@@ -49,6 +51,18 @@ class Stack:
             for one in found
             if one["ResourceType"] == kind and "PhysicalResourceId" in one
         }
+
+    def lead_functions_here(self) -> None:
+        """Let code of the functions that this process runs work on this stack's tables."""
+        if self._endpoint:
+            environment.seal()
+            os.environ["AWS_ENDPOINT_URL"] = self._endpoint
+        elif self._session.profile_name != "default":
+            os.environ["AWS_PROFILE"] = self._session.profile_name
+        if self._session.region_name:
+            os.environ["AWS_DEFAULT_REGION"] = self._session.region_name
+        tables = self.resources("AWS::DynamoDB::Table")
+        os.environ.update(TABLE_NAME=tables["Table"], ACTIVITY_TABLE_NAME=tables["ActivityTable"])
 
     @cached_property
     def _stacks(self) -> "CloudFormationClient":

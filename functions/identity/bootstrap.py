@@ -11,12 +11,12 @@ from functions.identity.api_keys import service as api_keys
 from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users import service as users
 from functions.identity.users import store as user_store
-from functions.identity.users.models import Email, NewUser
+from functions.identity.users.models import NewUser
 from hub import events, passwords, times
 from hub.errors import Conflict
 from hub.store import keys, table
 from hub.telemetry import lambda_handler
-from hub.web.validation import Body
+from hub.web.validation import Body, Email
 
 
 class FirstTenant(Body):

@@ -260,7 +260,7 @@ def _failed(tenant: str, webhook_id: str, log_ids: list[str] | None) -> list[Sto
     for position, log_id in enumerate(log_ids):
         row = rows.get(log_id)
         if row is None:
-            problems.append(FieldError(f"log_ids.{position}", "unknown_log"))
+            problems.append(FieldError(f"log_ids.{position}", "does_not_exist"))
         elif row.event == log.TEST_EVENT:
             problems.append(FieldError(f"log_ids.{position}", "test_event"))
         elif row.status != "failed":

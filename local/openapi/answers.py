@@ -23,6 +23,7 @@ EXAMPLES: dict[int, HubError] = {
     403: errors.Forbidden(),
     404: errors.NotFound(),
     409: errors.Conflict(),
+    412: errors.PreconditionFailed(),
     413: errors.PayloadTooLarge(limit=MAX_BODY_BYTES),
     415: errors.UnsupportedMediaType(expected="application/json"),
     422: errors.Unprocessable(),

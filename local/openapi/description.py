@@ -15,7 +15,7 @@ from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
-from hub.web.request import FORM, JSON, Raw
+from hub.web.request import FORM, JSON, Raw, Versioned
 from hub.web.resolver import MAX_ID_LENGTH, Api, Route
 from local.openapi import answers, deliveries, lists
 from local.openapi.discovery import Resolver, resolvers
@@ -35,6 +35,8 @@ One HTTP API in the wire styles of five documents: a group answers as its docume
 - **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, {LIMITS["access_token"]} for each grant,
   fewer where an operation says so.
 - **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
+- **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a change be made to that
+  version alone; as `If-None-Match`, it spares sending the version again.
 - **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
 - Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.
 """
@@ -50,6 +52,7 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "Retry-After": ("Seconds until a retry makes sense.", {"type": "integer"}),
     "WWW-Authenticate": ("`Bearer`; at the OAuth endpoints `Basic`.", {"type": "string"}),
     "Location": ("Where the browser goes on to.", {"type": "string", "format": "uri-reference"}),
+    "ETag": ("The version of what is shown.", {"type": "string"}),
     "Content-Language": ("The language of the messages.", {"enum": ["zh-CN", "en-US"]}),
     "Idempotency-Replayed": ("`true` on the stored answer of an earlier request.", {"const": "true"}),
 }
@@ -75,6 +78,16 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "Sent again with the same body within 24 hours, the request gets its first answer and is not"
         " done again; with another body it is a 422, and while the first is under way a 409.",
         "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+    "If-Match": {
+        "description": "The `ETag` of the version that is to be changed: if there is another one by now, this is a 412"
+        " and nothing changes (RFC 9110 section 13.1.1).",
+        "schema": {"type": "string"},
+    },
+    "If-None-Match": {
+        "description": "The `ETag` of a version that the caller has: while there is no other, the answer is a 304"
+        " without a body (RFC 9110 section 13.1.2).",
+        "schema": {"type": "string"},
     },
 }
 
@@ -190,6 +203,8 @@ class _Operation:
         names = ["Accept-Language", "X-Request-ID"]
         if self._is_idempotent():
             names.append("Idempotency-Key")
+        if self._is_versioned():
+            names += {"GET": ["If-None-Match"], "POST": []}.get(self.route.method, ["If-Match"])
         return [*in_path, *self._in_query(), *({"$ref": f"#/components/parameters/{name}"} for name in names)]
 
     def _in_query(self) -> list[dict[str, Any]]:
@@ -205,6 +220,9 @@ class _Operation:
 
     def _responses(self) -> dict[str, Any]:
         responses = {str(self.route.status): self._success()}
+        if self._is_versioned() and self.route.method == "GET":
+            names = ["X-Request-ID", "ETag", *_RATE_HEADERS]
+            responses["304"] = {"description": HTTPStatus(304).phrase, "headers": _references(names)}
         for status in self._errors():
             responses[str(status)] = {"$ref": f"#/components/responses/{self._error_name(status)}"}
         return responses | {str(status): self._raw_response(status) for status in self._raw_statuses()}
@@ -234,7 +252,13 @@ class _Operation:
 
     def _wrapped(self) -> list[Any]:
         """The alternatives of an answer that the style wraps."""
+        if self._is_versioned():
+            return list(get_args(self.hints["return"]))
         return [one for one in _alternatives(self.hints["return"]) if not _is_raw(one)]
+
+    def _is_versioned(self) -> bool:
+        """Whether the answer has an `ETag`."""
+        return get_origin(self.hints.get("return")) is Versioned
 
     def _success(self) -> dict[str, Any]:
         response: dict[str, Any] = {
@@ -254,7 +278,7 @@ class _Operation:
             row = self.shapes.part(item) if self.route.list_of else self.shapes.answer(item)
             content[JSON] = {"schema": answers.page(self.api.style, row)}
         elif wrapped:
-            annotation = wrapped[0] if raw else self.hints["return"]
+            annotation = wrapped[0] if raw or self._is_versioned() else self.hints["return"]
             content[JSON] = {"schema": answers.one(self.api.style, self.shapes.answer(annotation))}
         return content
 
@@ -270,6 +294,7 @@ class _Operation:
             403: not self.route.public,
             404: bool(self.path_parameters),
             409: changes and not reads_form,
+            412: self._is_versioned() and self.route.method not in ("GET", "POST"),
             413: reads_body or self._is_idempotent(),
             415: reads_body,
             422: self._is_idempotent() or "body" in self.hints,
@@ -298,6 +323,8 @@ class _Operation:
         names = ["X-Request-ID"]
         if self.route.status != 204 and not self._raw():
             names.append("Content-Language")
+        if self._is_versioned():
+            names.append("ETag")
         if not self.route.public:
             names += _RATE_HEADERS
         if self._is_idempotent():

@@ -126,11 +126,13 @@ class Recorder:
                 size = capacity.item_size(call.parsed.get("Item"))
                 call.read_units = capacity.read_units(size, consistent=params.get("ConsistentRead", False))
             case "BatchGetItem":
-                found = [item for items in call.parsed.get("Responses", {}).values() for item in items]
-                asked = sum(len(wanted["Keys"]) for wanted in params["RequestItems"].values())
-                call.entries = asked
-                call.read_units = sum(capacity.read_units(capacity.item_size(item)) for item in found)
-                call.read_units += (asked - len(found)) * capacity.read_units(0)
+                found = call.parsed.get("Responses", {})
+                call.entries = sum(len(wanted["Keys"]) for wanted in params["RequestItems"].values())
+                for table, wanted in params["RequestItems"].items():
+                    consistent = wanted.get("ConsistentRead", False)
+                    sizes = [capacity.item_size(item) for item in found.get(table, [])]
+                    sizes += [0] * (len(wanted["Keys"]) - len(sizes))
+                    call.read_units += sum(capacity.read_units(size, consistent=consistent) for size in sizes)
             case "Query":
                 call.read_units = capacity.page_units(self._read(params))
             case _:
@@ -165,10 +167,19 @@ class Recorder:
         if table not in self._indexes:
             described = self._plain.describe_table(TableName=table)["Table"]
             self._indexes[table] = [
-                Index(one["IndexName"], *(part["AttributeName"] for part in one["KeySchema"]))
+                _index(one, [part["AttributeName"] for part in described["KeySchema"]])
                 for one in described.get("GlobalSecondaryIndexes", [])
             ]
         return self._indexes[table]
+
+
+def _index(described: Mapping[str, Any], table_key: list[str]) -> Index:
+    own_key = [part["AttributeName"] for part in described["KeySchema"]]
+    projection = described["Projection"]
+    held = None
+    if projection["ProjectionType"] != "ALL":
+        held = frozenset([*table_key, *own_key, *projection.get("NonKeyAttributes", [])])
+    return Index(described["IndexName"], own_key[0], own_key[1], held)
 
 
 def _written(operation: str, params: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -18,11 +18,19 @@ Item = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A secondary index that holds whole items: its key's attributes."""
+    """A secondary index: its key's attributes, and all that it holds of an item where that is not the whole."""
 
     name: str
     partition: str
     sort: str
+    projected: frozenset[str] | None = None
+
+    def image(self, item: Item | None) -> Item | None:
+        """What the index holds of an item; `None` where it holds nothing."""
+        if item is None or self.key(item) is None:
+            return None
+        projected = self.projected
+        return item if projected is None else {name: value for name, value in item.items() if name in projected}
 
     def key(self, item: Item | None) -> tuple[Any, Any] | None:
         """Where an item stands in the index; `None` where it does not."""
@@ -54,12 +62,12 @@ def page_units(items: Sequence[Item], *, consistent: bool = False) -> float:
 
 
 def _index_units(index: Index, before: Item | None, after: Item | None) -> int:
-    old, new = index.key(before), index.key(after)
-    if old is not None and new is not None:
-        if old != new:
-            return _units(item_size(before)) + _units(item_size(after))
-        return 0 if before == after else _units(max(item_size(before), item_size(after)))
-    return _units(item_size(before)) * (old is not None) + _units(item_size(after)) * (new is not None)
+    old, new = index.image(before), index.image(after)
+    if old == new:
+        return 0
+    if old is not None and new is not None and index.key(before) == index.key(after):
+        return _units(max(item_size(old), item_size(new)))
+    return _units(item_size(old)) * (old is not None) + _units(item_size(new)) * (new is not None)
 
 
 def _units(size: int) -> int:

@@ -1,15 +1,17 @@
 """The same lists at few and at many rows: a page must not cost more for what else there is, or for its depth."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.benchmarks import statistics, tickets
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, Tenant
+from tests.benchmarks.rows import attributes, copies, stored
 from tests.benchmarks.subjects import DELIVER, KEYS, WEBHOOKS, batch, event_of, on_the_bus, queued
 
 FEW = 500
+MANY_TICKETS = 50_000
 MANY_FILTERED = 2_000
 """A filter that nothing matches reads every row: enough to show it."""
 
@@ -37,7 +39,7 @@ class Scale:
 class _Question:
     name: str
     module: str
-    event: Callable[["_Filled"], Any]
+    event: Callable[[Any], Any]
     note: str = ""
 
 
@@ -56,7 +58,10 @@ def measure(deployment: Deployment, receiver: str, recorder: Recorder, many: int
     few, lots, filtered = (_fill(deployment, receiver, rows) for rows in (FEW, many, min(many, MANY_FILTERED)))
     made = [_compare(deployment, recorder, question, (few, lots), (FEW, many)) for question in _questions()]
     sizes = FEW, min(many, MANY_FILTERED)
-    return made + [_compare(deployment, recorder, question, (few, filtered), sizes) for question in _filters()]
+    made += [_compare(deployment, recorder, question, (few, filtered), sizes) for question in _filters()]
+    sizes = FEW, min(many, MANY_TICKETS)
+    desks = tickets.fill(deployment.tenant(), sizes[0]), tickets.fill(deployment.tenant(), sizes[1])
+    return made + [_compare(deployment, recorder, question, desks, sizes) for question in _of_tickets()]
 
 
 def _questions() -> list[_Question]:
@@ -108,11 +113,48 @@ def _filters() -> list[_Question]:
     ]
 
 
+def _of_tickets() -> list[_Question]:
+    def listed(**query: str) -> Callable[[tickets.Desk], Any]:
+        return lambda desk: desk.tenant.event("GET /v1/tickets", query=query)
+
+    def deep(**query: str) -> Callable[[tickets.Desk], Any]:
+        return lambda desk: listed(cursor=desk.middle, **query)(desk)
+
+    asked = {
+        "page 1 by number": listed(page="1"),
+        "first page by cursor": listed(cursor=""),
+        "cursor in the middle": deep(),
+        "`status`, page 1 by number": listed(status="open"),
+        "`status`, cursor in the middle": deep(status="open"),
+        "`priority`, page 1 by number": listed(priority="high"),
+        "`status` and `priority`, page 1 by number": listed(status="open", priority="high"),
+        "`assignee_id`, first page by cursor": listed(cursor="", assignee_id=tickets.BUSY),
+        "`assignee_id` and `status`, first page by cursor": listed(cursor="", assignee_id=tickets.BUSY, status="open"),
+        f"`assignee_id` of {tickets.OWN} tickets, page 1 by number": listed(assignee_id=tickets.AGENT),
+    }
+    made = [_Question(f"tickets, {name}", tickets.TICKETS, event) for name, event in asked.items()]
+    counted = "reads the hours that had any, however many there were: at most 8,784 of 366 days, and one more day's"
+    return [
+        *made,
+        _Question(
+            "statistics of tickets over five days",
+            statistics.STATISTICS,
+            lambda desk: desk.tenant.event(statistics.ROUTE),
+            counted,
+        ),
+        _Question(
+            "counting of a ticket",
+            statistics.COUNT,
+            lambda desk: batch([on_the_bus(statistics.told(desk.tenant, 0))]),
+        ),
+    ]
+
+
 def _compare(
     deployment: Deployment,
     recorder: Recorder,
     question: _Question,
-    filled: tuple[_Filled, _Filled],
+    filled: tuple["_Filled | tickets.Desk", "_Filled | tickets.Desk"],
     rows: tuple[int, int],
 ) -> Scale:
     calls: list[Calls] = []
@@ -130,7 +172,7 @@ def _compare(
 
 
 def _fill(deployment: Deployment, receiver: str, rows: int) -> _Filled:
-    """Copy one real delivery and one real key `rows` times, straight into moto: over HTTP it would take an hour."""
+    """Copy one real delivery and one real key `rows` times."""
     from hub import ids, times
     from hub.store import keys, table
 
@@ -143,11 +185,11 @@ def _fill(deployment: Deployment, receiver: str, rows: int) -> _Filled:
         kind: [ids.derived(kind, start + number, tenant.name, str(number)) for number in range(rows)]
         for kind in ("log", "ak")
     }
-    delivery = _stored(table.activity(), keys.partition(tenant.name, "DELIVERY", webhook))
-    _copies(table.activity(), delivery, [{"sk": {"S": name}} for name in names["log"]])
-    key = _stored(table.entities(), keys.partition(tenant.name, "API_KEY"))
+    delivery = stored(table.activity(), keys.partition(tenant.name, "DELIVERY", webhook))
+    copies(table.activity(), delivery, [{"sk": {"S": name}} for name in names["log"]])
+    key = stored(table.entities(), keys.partition(tenant.name, "API_KEY"))
     hashes = [f"{tenant.name}-{number:0>{60 - len(tenant.name)}}" for number in range(rows)]
-    _copies(
+    copies(
         table.entities(),
         key,
         [
@@ -155,45 +197,8 @@ def _fill(deployment: Deployment, receiver: str, rows: int) -> _Filled:
             for name, hashed in zip(names["ak"], hashes, strict=True)
         ],
     )
-    credential = _stored(table.activity(), keys.credential(key["credentials"]["L"][0]["S"])["pk"])
+    credential = stored(table.activity(), keys.credential(key["credentials"]["L"][0]["S"])["pk"])
     # Those that the pages asked for show; the other rows' counters are never read.
     shown = [*hashes[-120:], *hashes[rows // 2 - 60 : rows // 2 + 60]]
-    _copies(table.activity(), credential, [dict(_key(keys.credential(hashed))) for hashed in shown])
+    copies(table.activity(), credential, [dict(attributes(keys.credential(hashed))) for hashed in shown])
     return _Filled(tenant, webhook, names["log"][rows // 2], names["ak"][rows // 2])
-
-
-def _key(key: Any) -> dict[str, dict[str, str]]:
-    return {name: {"S": value} for name, value in key.items()}
-
-
-def _stored(table_name: str, partition: str) -> dict[str, Any]:
-    from hub import aws
-
-    answer: Any = aws.dynamodb().query(
-        TableName=table_name,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": partition}},
-        Limit=1,
-    )
-    item: dict[str, Any] = answer["Items"][0]
-    return item
-
-
-def _copies(table_name: str, item: dict[str, Any], changes: list[dict[str, Any]]) -> None:
-    """Copies of an item that share what they have in common: moto needs 20 kB for an item of its own."""
-    from moto.core.models import DEFAULT_ACCOUNT_ID
-    from moto.dynamodb.models import dynamodb_backends
-    from moto.dynamodb.models.dynamo_type import DynamoType, Item
-
-    from tests.contract.memory import REGION
-
-    items = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[table_name].items
-    original = Item(DynamoType(item["pk"]), DynamoType(item["sk"]), item)
-    for change in changes:
-        changed = {name: DynamoType(value) for name, value in change.items()}
-        made = copy.copy(original)
-        made.attrs = copy.copy(original.attrs)
-        for name, value in changed.items():
-            made.attrs[name] = value
-        made.hash_key, made.range_key = changed.get("pk", original.hash_key), changed.get("sk", original.range_key)
-        items[made.hash_key][made.range_key] = made

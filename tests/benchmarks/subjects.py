@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import identity
+from tests.benchmarks import conversations, identity, statistics, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -24,7 +24,16 @@ NEW_KEY = {
 
 def subjects() -> list[Subject]:
     """Everything that is measured, endpoints first."""
-    return [*_api_keys(), *identity.subjects(), *_webhooks(), *_reference(), *_workers()]
+    return [
+        *_api_keys(),
+        *identity.subjects(),
+        *_webhooks(),
+        *conversations.subjects(),
+        *tickets.subjects(),
+        *statistics.subjects(),
+        *_reference(),
+        *_workers(),
+    ]
 
 
 def unmeasured() -> list[str]:
@@ -207,7 +216,7 @@ def on_the_bus(event: dict[str, Any]) -> str:
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
         "detail-type": event["type"],
-        "source": "hub.identity",
+        "source": f"hub.{events.AREAS[event['type']]}",
         "account": "123456789012",
         "time": event["timestamp"],
         "region": "us-east-1",
@@ -316,12 +325,31 @@ def _reap(tenant: Tenant, receiver: str) -> Callable[[], Any]:
     return event
 
 
+def _inbound(size: int, *, new: bool) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        def event() -> Any:
+            contacts = [ids.new("contact") if new else "contact" for _number in range(size)]
+            return batch([on_the_bus(conversations.received(tenant, contact)) for contact in contacts])
+
+        return event
+
+    return events_of
+
+
+def _count(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    return lambda tenant, _: lambda: batch([on_the_bus(statistics.told(tenant, number)) for number in range(size)])
+
+
 def _publish(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
     return lambda tenant, _: lambda: {"Records": [_change(tenant) for _ in range(size)]}
 
 
 def _workers() -> list[Subject]:
     return [
+        Subject("inbound, 10 of new contacts", conversations.INBOUND, _inbound(10, new=True), 10),
+        Subject("inbound, 1 of a known contact", conversations.INBOUND, _inbound(1, new=False)),
+        Subject("count, 10 events", statistics.COUNT, _count(10), 10),
+        Subject("count, 1 event", statistics.COUNT, _count(1)),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

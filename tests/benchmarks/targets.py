@@ -19,8 +19,10 @@ _CHANGED = "read, then written on condition that nobody changed it meanwhile"
 _SCRYPT = "scrypt is meant to take long"
 _RSA = "the token's signature is verified"
 _RECORDS = "an entity, its event and its audit record become attribute values"
+_TICKET = "a ticket, its index keys and its event become attribute values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
+_QUARTERS = "every quarter of an hour is put into its day of the time zone; the sample has something in each"
 _REASONS = {
     "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
     "GET /v1/api-keys": "each key shows its usage figures, which stand in its credential's item",
@@ -42,6 +44,18 @@ _REASONS = {
     "GET /v1/webhooks/{webhook_id}/stats (30 days)": "as the logs",
     "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, their slots, and the queue",
     "POST /v1/webhooks/{webhook_id}/rotate-secret": _CHANGED,
+    "GET /v1/conversations (status)": "an index of keys, so that a message costs no write of it; then the rows at once",
+    "GET /v1/conversations (user_id)": "the same of both statuses",
+    "PATCH /v1/conversations/{conversation_id}": _CHANGED,
+    "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
+    "POST /v1/tickets (from a conversation)": "the customer's question is read, then the ticket is written if its "
+    "conversation stands",
+    "GET /v1/tickets (status)": "an index of keys, so that most changes cost no write of it; then the rows at once",
+    "GET /v1/tickets (assignee_id)": "the same of all five statuses",
+    "PATCH /v1/tickets/{ticket_id}": _CHANGED,
+    "PATCH /v1/tickets/{ticket_id} (comment)": _CHANGED,
+    "POST /v1/tickets/{ticket_id}/comments": "the ticket is read, then written with its comment",
+    "GET /v1/statistics (366 days)": "a megabyte of hours is read at a time; every one of them has all there can be",
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
     "DELETE /v1/users/{user_id}": "read, deleted with its email, then what acted for the user is looked for and ended",
@@ -90,6 +104,15 @@ _CPU_REASONS = {
     **dict.fromkeys(("POST /oauth/revoke", "POST /v1/oauth/revoke"), _RSA),
     **dict.fromkeys(("POST /oauth/introspect", "POST /v1/oauth/introspect"), _RSA),
     **dict.fromkeys(("GET /oauth/authorize", "GET /v1/oauth/authorize"), "a page is made"),
+    "POST /v1/tickets": _TICKET,
+    "POST /v1/tickets (from a conversation)": _TICKET,
+    **dict.fromkeys(("GET /v1/tickets", "GET /v1/tickets (cursor)", "GET /v1/tickets (status)"), _ROW),
+    "GET /v1/tickets (assignee_id)": _ROW,
+    "PATCH /v1/tickets/{ticket_id}": _TICKET,
+    "PATCH /v1/tickets/{ticket_id} (comment)": _TICKET,
+    "POST /v1/tickets/{ticket_id}/comments": _TICKET,
+    "GET /v1/tickets/{ticket_id}/comments": _ROW,
+    **dict.fromkeys(("GET /v1/statistics", "GET /v1/statistics (366 days)"), _QUARTERS),
     "POST /api/auth/login": _SCRYPT,
     "POST /api/auth/verify": _RSA,
     "POST /api/auth/change-password": _SCRYPT,

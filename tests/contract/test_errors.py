@@ -13,7 +13,7 @@ from hub import aws as clients
 from hub.events import Caller
 from hub.store import keys, table
 from local.openapi.discovery import resolvers
-from tests.conftest import ROOT, Answer, Clock, Deployment, handlers
+from tests.conftest import ROOT, Answer, Clock, Deployment, handlers, new_tenant
 from tests.contract import memory
 
 RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
@@ -28,6 +28,12 @@ BODIES: dict[str, Any] = {
     "PUT /v1/users/{user_id}": {"name": "b"},
     "PATCH /v1/users/{user_id}": {"name": "b"},
     "POST /api/auth/change-password": {"old_password": "a-password-of-mine", "new_password": "another-of-mine"},
+    "POST /v1/conversations": {"user_id": "user_123", "channel": "web"},
+    "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
+    "POST /v1/conversations/{conversation_id}/messages": {"sender": "customer", "text": "a"},
+    "POST /v1/tickets": {"title": "a"},
+    "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
+    "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},
     "POST /v1/webhooks": {"url": "https://example.com/", "events": ["*"]},
     "PUT /v1/webhooks/{webhook_id}": {"active": False},
     "PATCH /v1/webhooks/{webhook_id}": {"active": False},
@@ -39,11 +45,16 @@ BODIES: dict[str, Any] = {
 CODES = {"UNAUTHORIZED": 40101, "FORBIDDEN": 40301, "NOT_FOUND": 40401, "INTERNAL_ERROR": 50000, "UNAVAILABLE": 50000}
 """Document 3's codes beside document 1's."""
 
+STATUSES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 500: "INTERNAL_ERROR", 503: "UNAVAILABLE"}
+"""Document 2's codes are the statuses."""
+
 NOBODYS = {
     "api_key_id": "ak_none",
     "app_id": "app_none",
     "grant_id": "g_none",
     "replay_id": "replay_none",
+    "conversation_id": "conv_none",
+    "ticket_id": "ticket_none",
     "user_id": "u_none",
     "webhook_id": "wh_none",
 }
@@ -66,6 +77,10 @@ def error(answer: Answer, route: str) -> str:
         assert {"code", "message", "errors", "requestId"} <= body.keys()
         assert body["requestId"] == answer.headers["X-Request-ID"]
         found |= {name for name, code in CODES.items() if code == body["code"]}
+    if style(route) == "D2":
+        assert body.keys() == {"code", "message", "details"}
+        assert body["code"] == answer.status
+        found = {STATUSES[body["code"]]}
     if style(route) in {"D1", "D12"}:
         assert "error" in body
         assert body["error"].keys() == {"code", "message", "details"}
@@ -129,6 +144,11 @@ def test_reads_need_read_changes_write_and_administration_admin() -> None:
         assert (key, route.permission) == (key, "admin" if route.path.startswith(administration) else expected)
 
 
+def _made(deployment: Deployment, path: str) -> str:
+    made: str = deployment.call("POST", path, BODIES[f"POST {path}"]).json["data"]["id"]
+    return made
+
+
 @pytest.fixture
 def ids(deployment: Deployment) -> dict[str, str]:
     """Things of the first tenant's."""
@@ -141,6 +161,8 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "api_key_id": deployment.new_key("read")["id"],
         "app_id": app,
         "grant_id": f"{user}.{app}",
+        "conversation_id": _made(deployment, "/v1/conversations"),
+        "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
         "webhook_id": webhook,
         "replay_id": replay.json["data"]["replay_id"],
@@ -152,7 +174,7 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = ("API_KEY", "CONSENT", "OAUTH_APP", "USER", "WEBHOOK")
+        kinds = ("API_KEY", "CONSENT", "CONVERSATION", "OAUTH_APP", "TICKET", "USER", "WEBHOOK")
         partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
@@ -169,6 +191,8 @@ def test_another_tenants_thing_does_not_exist(
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
     for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
+    for path in ("/v1/conversations", "/v1/tickets"):
+        assert other_tenant.call("GET", path).json["data"]["items"] == []
     users = other_tenant.call("GET", "/v1/users").json["data"]["items"]
     assert [user["email"] for user in users] == ["admin@example.com"]
     assert [key["name"] for key in other_tenant.call("GET", "/v1/api-keys").json["data"]] == ["first key"]
@@ -186,7 +210,7 @@ def test_every_answer_has_its_headers(deployment: Deployment, clock: Clock, rout
     assert answer.headers["X-Request-ID"] == "req_mine"
     assert answer.headers["Cache-Control"] == "no-store"
     limit, remaining, reset = (int(answer.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
-    assert (limit, remaining) == ((100, 99) if RESOLVERS[route][1].bucket else (1000, 999))
+    assert (limit, remaining) == ((100, 99) if RESOLVERS[route][1].bucket == "webhooks" else (1000, 999))
     assert reset == (clock.START // 60 + 1) * 60
     if answer.json is not None:
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -229,6 +253,18 @@ def test_the_101st_webhook_request_is_429_in_both_styles(deployment: Deployment,
     assert over.json["error"]["code"] == "RATE_LIMITED"
     assert over.headers["X-RateLimit-Limit"] == "100"
     assert deployment.call("GET", "/v1/api-keys").status == 200
+
+
+@pytest.mark.parametrize("route", ["GET /v1/conversations", "GET /v1/tickets"])
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("plan", "limit"), [("free", 100), ("enterprise", 1000)])
+def test_a_plans_limit_is_429_in_document_2s_style(clock: Clock, route: str, plan: str, limit: int) -> None:
+    deployment = new_tenant("small", plan)
+    exhaust(deployment, clock, n=limit - 1, n_support=limit - 1)
+    last, over = (call(deployment, route) for _ in range(2))
+    assert (last.status, last.headers["X-RateLimit-Limit"]) == (200, str(limit))
+    assert (over.status, over.json) == (429, {"code": 429, "message": "请求频率超限", "details": []})
+    assert over.headers["Retry-After"] == "30"
 
 
 def failing(error: Exception) -> Callable[..., Any]:

@@ -115,6 +115,9 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_api_keys(client)
     use_webhooks(client, receiver)
     use_users(client)
+    use_conversations(client)
+    use_tickets(client)
+    use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
     use_sign_in(server)
@@ -133,7 +136,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     }
     assert succeeded == set(OPERATIONS), "each operation is seen answering"
     failures = {exchange.status for exchange in client.exchanges if exchange.status >= 400}
-    assert failures == {400, 401, 403, 404, 409, 413, 415, 422, 429}
+    assert failures == {400, 401, 403, 404, 409, 412, 413, 415, 422, 429}
 
 
 def use_api_keys(client: Client) -> None:
@@ -205,6 +208,56 @@ def use_users(client: Client) -> None:
     client(f"PATCH {user}", {"password": "password123"}, user_id=made_id)
     client(f"DELETE {user}", user_id=made_id)
     client(f"DELETE {user}", user_id=made_id)
+
+
+def use_conversations(client: Client) -> None:
+    one = "/v1/conversations/{conversation_id}"
+    made = client("POST /v1/conversations", EXAMPLES["NewConversation"])["data"]
+    made_id = made["id"]
+    for asked in ({}, {"cursor": "", "limit": "1"}, {"status": "active", "channel": "web"}, {"start_time": "late"}):
+        client("GET /v1/conversations", query=asked)
+    client(f"GET {one}", conversation_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, conversation_id=made_id)
+    assert client.exchanges[-1].status == 304
+    client(f"POST {one}/messages", EXAMPLES["NewMessage"], conversation_id=made_id)
+    for asked in ({"order": "asc"}, {"cursor": ""}, {"order": "up"}):
+        client(f"GET {one}/messages", query=asked, conversation_id=made_id)
+    client(f"PATCH {one}", EXAMPLES["ConversationChange"], headers={"if-match": '"1"'}, conversation_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"PATCH {one}", EXAMPLES["ConversationChange"], headers={"if-match": '"2"'}, conversation_id=made_id)
+    assert client.exchanges[-1].status == 200
+    client(f"PATCH {one}", {"status": "gone"}, conversation_id=made_id)
+    client(f"POST {one}/messages", EXAMPLES["NewMessage"], conversation_id=made_id)
+    assert client.exchanges[-1].status == 422
+    client(f"GET {one}", conversation_id="conv_none")
+
+
+def use_tickets(client: Client) -> None:
+    one = "/v1/tickets/{ticket_id}"
+    made_id = client("POST /v1/tickets", EXAMPLES["NewTicket"])["data"]["id"]
+    for asked in ({}, {"cursor": "", "limit": "1"}, {"status": "open", "priority": "medium"}, {"status": "done"}):
+        client("GET /v1/tickets", query=asked)
+    client(f"GET {one}", ticket_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 304
+    client(f"PATCH {one}", EXAMPLES["TicketChange"], headers={"if-match": '"1"'}, ticket_id=made_id)
+    client(f"PATCH {one}", EXAMPLES["TicketChange"], headers={"if-match": '"1"'}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"PATCH {one}", {"status": "pending"}, ticket_id=made_id)
+    assert client.exchanges[-1].status == 422
+    client(f"POST {one}/comments", EXAMPLES["NewComment"], ticket_id=made_id)
+    for asked in ({}, {"cursor": ""}, {"page": "0"}):
+        client(f"GET {one}/comments", query=asked, ticket_id=made_id)
+    client("POST /v1/tickets", {})
+    client(f"GET {one}", ticket_id="ticket_none")
+
+
+def use_statistics(client: Client) -> None:
+    for asked in ({}, {"group_by": "week", "timezone": "Asia/Shanghai"}, {"type": "satisfaction", "group_by": "month"}):
+        client("GET /v1/statistics", query=asked)
+        assert client.exchanges[-1].status == 200
+    client("GET /v1/statistics", query={"start_date": "yesterday"})
+    assert client.exchanges[-1].status == 400
 
 
 def use_oauth(server: Server) -> None:

@@ -12,11 +12,13 @@ SAMPLES = sorted((ROOT / "events").glob("*.json"))
 HTTP_ANSWERS = {
     "api-keys": 401,
     "audit-log": 401,
+    "conversations": 401,
     "login": 401,
     "o-auth-apps": 401,
     "o-auth-pages": 401,
     "o-auth-token": 401,
     "reference": 200,
+    "tickets": 401,
     "users": 401,
     "webhooks": 401,
 }

@@ -18,11 +18,19 @@ BODIES: dict[str, Any] = {
     "DELETE /v1/api-keys/{api_key_id}": None,
     "GET /v1/api-keys/{api_key_id}/usage": None,
     "POST /v1/api-keys/{api_key_id}/rotate": {},
+    "GET /v1/conversations/{conversation_id}": None,
+    "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
+    "GET /v1/conversations/{conversation_id}/messages": None,
+    "POST /v1/conversations/{conversation_id}/messages": {"sender": "agent", "text": "stolen"},
     "GET /v1/oauth/apps/{app_id}": None,
     "PUT /v1/oauth/apps/{app_id}": {"name": "stolen"},
     "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
     "DELETE /v1/oauth/apps/{app_id}": None,
     "DELETE /v1/oauth/grants/{grant_id}": None,
+    "GET /v1/tickets/{ticket_id}": None,
+    "PATCH /v1/tickets/{ticket_id}": {"status": "closed", "comment": "stolen"},
+    "GET /v1/tickets/{ticket_id}/comments": None,
+    "POST /v1/tickets/{ticket_id}/comments": {"text": "stolen"},
     "GET /v1/users/{user_id}": None,
     "PUT /v1/users/{user_id}": {"role": "admin"},
     "PATCH /v1/users/{user_id}": {"password": "a-password-of-mine"},
@@ -41,7 +49,15 @@ BODIES: dict[str, Any] = {
 }
 """Every route that takes an id, with a body that its owner could send."""
 
-LISTS = ("/v1/api-keys", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/users", "/v1/webhooks")
+LISTS = (
+    "/v1/api-keys",
+    "/v1/conversations",
+    "/v1/oauth/apps",
+    "/v1/oauth/grants",
+    "/v1/tickets",
+    "/v1/users",
+    "/v1/webhooks",
+)
 
 
 @pytest.fixture
@@ -60,6 +76,8 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
+        "{conversation_id}": _conversation(api),
+        "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
         "{user_id}": user,
         "{webhook_id}": webhook,
@@ -92,7 +110,7 @@ def test_another_tenants_ids_do_not_exist(api: Client, other_tenant: Client, ids
     for route in BODIES:
         answer = _call(other_tenant, route, ids)
         assert answer.status_code == 404, route
-        assert answer.json().get("error", answer.json())["code"] in {"NOT_FOUND", 40401}
+        assert answer.json().get("error", answer.json())["code"] in {"NOT_FOUND", 404, 40401}
         unknown = _call(other_tenant, route, {name: "x" + value[1:] for name, value in ids.items()})
         assert _without_request_id(unknown) == _without_request_id(answer), "it must not even be told that it exists"
 
@@ -104,7 +122,7 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     theirs = other_tenant.get("/v1/api-keys").json()["data"]
     assert [key["name"] for key in theirs] == ["first key"]
     assert [user["name"] for user in _rows(other_tenant, "/v1/users")] == ["Administrator"]
-    for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
+    for path in ("/v1/conversations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/tickets", "/v1/webhooks"):
         assert _rows(other_tenant, path) == []
 
 
@@ -121,6 +139,12 @@ def test_events_reach_their_own_tenants_webhooks_only(
 
     assert mine.about("Theirs") == []
     assert theirs.about("Mine") == []
+
+
+def _conversation(api: Client) -> str:
+    made = api.post("/v1/conversations", {"user_id": "user_1", "channel": "web", "initial_message": "Mine"})
+    conversation: str = made.json()["data"]["id"]
+    return conversation
 
 
 def _rows(caller: Client, path: str) -> list[dict[str, Any]]:

@@ -164,6 +164,52 @@ def test_users(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     assert work.used == granted("UsersFunction")
 
 
+def test_conversations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("ConversationsFunction", tenant, monkeypatch)
+    body = {"user_id": "user_1", "channel": "web", "initial_message": "a"}
+    made, _ = (work.request("POST /v1/conversations", body)["data"]["id"] for _ in range(2))
+    work.request("PATCH /v1/conversations/{conversation_id}", {"assignee_id": "agent_1"}, conversation_id=made)
+    for name, value in (
+        ("page", "1"),
+        ("status", "active"),
+        ("channel", "web"),
+        ("user_id", "user_1"),
+        ("assignee_id", "agent_1"),
+    ):
+        event = work.event("GET /v1/conversations") | {"queryStringParameters": {"limit": "1", name: value}}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    work.request("GET /v1/conversations/{conversation_id}", conversation_id=made)
+    message = {"sender": "agent", "text": "b"}
+    work.request("POST /v1/conversations/{conversation_id}/messages", message, conversation_id=made)
+    work.request("GET /v1/conversations/{conversation_id}/messages", conversation_id=made)
+    work.request("PATCH /v1/conversations/{conversation_id}", {"status": "closed"}, conversation_id=made)
+    refused = work.run(work.event("POST /v1/conversations/{conversation_id}/messages", message, conversation_id=made))
+    assert refused["statusCode"] == 422
+    assert work.used == granted("ConversationsFunction")
+
+
+def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("SupportInboundFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "support-inbound.json").read_text())
+    (message,) = (json.loads(record["body"]) for record in sample["Records"])
+    message["detail"]["data"]["message_id"] = "another"
+    assert work.run(sample) == work.batch(message) == work.batch(message) == {"batchItemFailures": []}
+    assert work.used == granted("SupportInboundFunction")
+
+
+def test_support_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("SupportStatisticsFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "support-statistics.json").read_text())
+    assert work.run(sample) == {"batchItemFailures": []}
+    assert work.used == granted("SupportStatisticsFunction")
+
+
+def test_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("StatisticsFunction", tenant, monkeypatch)
+    work.request("GET /v1/statistics")
+    assert work.used == granted("StatisticsFunction")
+
+
 def test_audit_log(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("AuditLogFunction", tenant, monkeypatch)
     work.request("GET /v1/audit-log")
@@ -207,6 +253,27 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = work.run(work.event("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook))
     assert gone["statusCode"] == 404
     assert work.used == granted("WebhooksFunction")
+
+
+def test_tickets(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.support.conversations import service
+    from functions.support.conversations.models import NewConversation
+    from hub.events import Caller
+
+    wanted = NewConversation(user_id="user_123", channel="web", initial_message="你好")
+    conversation = service.create(Caller("default", "enterprise", "operator", "req"), wanted).data["id"]
+    work = Work("TicketsFunction", tenant, monkeypatch)
+    body = {"conversation_id": conversation, "assignee_id": "user_1"}
+    ticket, _ = (work.request("POST /v1/tickets", body)["data"]["id"] for _ in range(2))
+    assert work.run(work.event("POST /v1/tickets", {}))["statusCode"] == 400
+    for filters in ({}, {"status": "open"}, {"priority": "medium"}, {"assignee_id": "user_1"}):
+        event = work.event("GET /v1/tickets") | {"queryStringParameters": {"limit": "1", **filters}}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    work.request("GET /v1/tickets/{ticket_id}", ticket_id=ticket)
+    work.request("PATCH /v1/tickets/{ticket_id}", {"status": "resolved", "comment": "a"}, ticket_id=ticket)
+    work.request("POST /v1/tickets/{ticket_id}/comments", {"text": "a"}, ticket_id=ticket)
+    work.request("GET /v1/tickets/{ticket_id}/comments", ticket_id=ticket)
+    assert work.used == granted("TicketsFunction")
 
 
 def test_reference(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,6 +222,37 @@ def test_login() -> None:
     assert json.loads(answer["body"])["expires_in"] == 2_592_000
 
 
+def test_tickets(sample_key: None) -> None:
+    answer = invoke("TicketsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["data"]["title"] == "产品咨询"
+
+
+def test_conversations(sample_key: None) -> None:
+    answer = invoke("ConversationsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["data"]["user_id"] == "user_123"
+
+
+def test_support_inbound() -> None:
+    from functions.support.conversations import service
+    from functions.support.conversations.models import ConversationParameters
+
+    assert invoke("SupportInboundFunction") == invoke("SupportInboundFunction") == {"batchItemFailures": []}
+    (made,) = service.listed("default", ConversationParameters()).items
+    assert (made["user_id"], made["channel"], made["message_count"]) == ("+8613800138000", "whatsapp", 1)
+
+
+def test_statistics(sample_key: None) -> None:
+    for _ in range(2):
+        assert invoke("SupportStatisticsFunction") == {"batchItemFailures": []}
+    answer = invoke("StatisticsFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    told = json.loads(answer["body"])["data"]
+    assert told["trends"][-1] == {"date": "2026-11-16", "week": "2026-W47", "conversations": 1, "tickets": 1}
+    assert (told["avg_response_time"], told["satisfaction_rate"]) == (120, 1.0)
+
+
 def test_reference() -> None:
     answer = invoke("ReferenceFunction")
     assert answer["statusCode"] == 200

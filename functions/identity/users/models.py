@@ -1,18 +1,10 @@
 """Shapes of users on the wire, in document 3's camelCase."""
 
-from typing import Annotated, Literal, TypedDict
-
-from pydantic import Field
+from typing import Literal, TypedDict
 
 from hub.passwords import NewPassword
-from hub.web.validation import Body, Name
+from hub.web.validation import Body, Email, Name
 
-# As browsers check an email field (HTML, "valid e-mail address"), with RFC 5321's lengths.
-_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_EMAIL = rf"^[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"
-
-MAX_EMAIL = 254
-Email = Annotated[str, Field(max_length=MAX_EMAIL, pattern=_EMAIL)]
 Role = Literal["admin", "member"]
 Status = Literal["active", "inactive"]
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from typing import Any
 
-from functions.identity.users.models import MAX_EMAIL, Role, Status
+from functions.identity.users.models import Role, Status
 from hub import times
 from hub.errors import Conflict, FieldError, HubError, NotFound, Unprocessable
 from hub.store import keys, table
 from hub.store.items import Item
+from hub.web.validation import MAX_EMAIL
 
 KIND = "USER"
 EMAILS = "EMAIL"

@@ -25,6 +25,7 @@ AREAS: dict[str, str] = {
     "integration.synced": "integrations",
     "integration.sync_failed": "integrations",
     "conversation.created": "support",
+    "conversation.updated": "support",
     "conversation.closed": "support",
     "conversation.message": "support",
     "ticket.created": "support",

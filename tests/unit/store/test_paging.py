@@ -211,3 +211,24 @@ def test_a_total_that_is_known_is_not_counted(monkeypatch: pytest.MonkeyPatch) -
     assert paging.by_number([stored], 1, 10, lambda: 50_000).total == 50_000
     assert paging.by_number([stored], 2, 10, lambda: 3).total == 20, "what was seen is there"
     assert paging.by_number([stored], 3, 20, lambda: pytest.fail("asked")).total == 30
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_left_its_partition_since_the_index_knew_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [replace(one, keys_only=True) for one in fill_index(4, 2)]
+    late = list(table.pages(queries[0], limit=10))
+    table.write(table.Put(table.activity(), keys.belonging("acme", "LOG", "1", "00002") | index_of(1, 2)))
+    monkeypatch.setattr(table, "pages", lambda *_, **__: iter(late))
+    assert numbers(paging.by_cursor(queries[:1], 10, "")) == [0]
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_is_no_longer_what_was_asked_for_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    (query,) = (replace(one, keys_only=True, condition="#of = :of", values={"of": "a"}) for one in fill_index(2, 1))
+    for number in range(2):
+        item = keys.belonging("acme", "LOG", "1", f"{number:05}") | index_of(number, 1) | {"of": "a"}
+        table.write(table.Put(table.activity(), item))
+    late = list(table.pages(query, limit=10))
+    table.write(table.Put(table.activity(), keys.belonging("acme", "LOG", "1", "00000") | index_of(0, 1) | {"of": "b"}))
+    monkeypatch.setattr(table, "pages", lambda *_, **__: iter(late))
+    assert numbers(paging.by_cursor([query], 10, "")) == [1]

@@ -224,3 +224,15 @@ def test_no_partition_is_that_of_another_tenant() -> None:
     assert keys.TENANT_PATTERN.match("acme")
     for junk in ("", "A", "a#b", "-a", "a\n", "a" * 33, "租户"):
         assert not keys.TENANT_PATTERN.match(junk)
+
+
+@pytest.mark.parametrize(("told", "taken"), [([{"id": "evt_1"}], True), ([{"id": "evt_2"}], False), ([], False)])
+def test_a_write_that_meets_itself_was_made(told: list[dict[str, str]], taken: bool) -> None:
+    key = keys.entity("acme", "THING", "1")
+    table.write(table.Put(table.entities(), {**key, "events": told, "version": 1}, table.ABSENT))
+    again = table.Put(table.entities(), {**key, "events": [{"id": "evt_1"}], "version": 1}, table.ABSENT)
+    if taken:
+        table.write(again)
+    else:
+        with pytest.raises(table.ConditionFailed):
+            table.write(again)

@@ -39,6 +39,11 @@ def belonging(tenant: str, kind: str, owner: str, item_id: str) -> Key:
     return {"pk": partition(tenant, kind, owner), "sk": item_id}
 
 
+def index(number: int, tenant: str, kind: str, *owners: str, item_id: str) -> dict[str, str]:
+    """The attributes that put an item into a partition of `gsi<number>`, in the order of its ids."""
+    return {f"gsi{number}_pk": partition(tenant, kind, *owners), f"gsi{number}_sk": item_id}
+
+
 def credential(credential_hash: str) -> Key:
     """A credential: found before the tenant is known, as are clients, codes and sessions."""
     return {"pk": f"CREDENTIAL#{credential_hash}", "sk": "CREDENTIAL"}

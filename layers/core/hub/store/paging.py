@@ -129,14 +129,18 @@ def _first(
 
 
 def _whole(queries: Sequence[table.Query], rows: list[Item]) -> list[Item]:
-    """The items of rows of an index that holds no more than keys; one that is gone meanwhile is left out."""
-    if not queries[0].keys_only or not rows:
+    """The items of rows of an index that holds no more than keys.
+
+    The index is a moment behind: what is gone by now, in another partition of it, or no longer what was asked for is
+    left out.
+    """
+    first = queries[0]
+    if not first.keys_only or not rows:
         return rows
-    name = queries[0].table
     places: list[keys.Key] = [{"pk": row["pk"], "sk": row["sk"]} for row in rows]
-    found = table.get_many({name: places})
-    items = (found.get((name, place["pk"], place["sk"])) for place in places)
-    return [item for item in items if item is not None]
+    found = table.get_many({first.table: places})
+    items = (found.get((first.table, place["pk"], place["sk"])) for place in places)
+    return [item for item in items if item is not None and any(query.holds(item) for query in queries)]
 
 
 def write_cursor(sort_key: str) -> str:

@@ -209,8 +209,17 @@ def update(operation: Update, returning: "ReturnValueType" = "ALL_NEW") -> Item:
 
 def put_many(table: str, items: Sequence[Mapping[str, Any]]) -> None:
     """Write items without conditions, 25 a call. Raises `Unavailable` when some stay unwritten after every try."""
-    for start in range(0, len(items), 25):
-        pending: Any = {table: [{"PutRequest": {"Item": to_item(item)}} for item in items[start : start + 25]]}
+    _write_many(table, [{"PutRequest": {"Item": to_item(item)}} for item in items])
+
+
+def delete_many(table: str, keys: Sequence[Key]) -> None:
+    """Remove items as `put_many` writes them; one that does not exist is none to remove."""
+    _write_many(table, [{"DeleteRequest": {"Key": to_item(key)}} for key in keys])
+
+
+def _write_many(table: str, requests: Sequence[Mapping[str, Any]]) -> None:
+    for start in range(0, len(requests), 25):
+        pending: Any = {table: list(requests[start : start + 25])}
         for attempt in range(ATTEMPTS):
             back_off(attempt)
             with _translated():
@@ -226,8 +235,9 @@ class Query:
     """Items of one partition (of an index, where `index` names one), by default the newest first.
 
     `prefix` or `between` (both ends included) narrow the sort key; `condition` filters what was read. `consistent`
-    reads see every write that was answered, at twice the price, and not on an index. `keys_only`: the index holds no
-    more, so that a change of the rest of an item costs no write of it.
+    reads see every write that was answered, at twice the price, and not on an index. `keys_only`: the index holds keys
+    and what `condition` compares, no more, so that a change of the rest of an item costs no write of it; `condition`
+    then says of attributes that they equal the value of their name.
     """
 
     table: str
@@ -251,6 +261,11 @@ class Query:
         first, last = self.between or (self.prefix or _FIRST, self.prefix + _LAST)
         between = (first, min(last, sort_key)) if self.newest_first else (max(first, sort_key), last)
         return replace(self, prefix="", between=between)
+
+    def holds(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item is in a `keys_only` index's partition and meets the condition, as it stands by now."""
+        asked = {f"{self.index}_pk": self.pk, **self.values}
+        return all(item.get(name) == value for name, value in asked.items())
 
     def covers(self, sort_key: str) -> bool:
         """Whether a sort key lies within its bounds."""
@@ -348,14 +363,29 @@ def _expressions(table: str, values: Mapping[str, Any], **expressions: str) -> d
 def _write_one(operation: Put | Update | Delete) -> None:
     client = aws.dynamodb()
     parameters = operation.parameters() | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    with _translated():
-        match operation:
-            case Put():
-                client.put_item(**parameters)
-            case Update():
-                client.update_item(**parameters)
-            case Delete():
-                client.delete_item(**parameters)
+    try:
+        with _translated():
+            match operation:
+                case Put():
+                    client.put_item(**parameters)
+                case Update():
+                    client.update_item(**parameters)
+                case Delete():
+                    client.delete_item(**parameters)
+    except ConditionFailed as failure:
+        if not _is_own(operation, failure.item):
+            raise
+
+
+def _is_own(operation: Put | Update | Delete, stored: Item | None) -> bool:
+    """Whether a write met what it had written itself: an answer that gets lost makes the client send it again.
+
+    The events in an item tell, as no other write has their ids.
+    """
+    if not isinstance(operation, Put) or stored is None:
+        return False
+    ids, own = ([event["id"] for event in item.get("events", [])] for item in (stored, operation.item))
+    return bool(own) and ids == own
 
 
 def _write_together(operations: Sequence[Operation]) -> None:

@@ -6,11 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from hub import ids, settings
-from hub.errors import FieldError, InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
+from hub.errors import (
+    FieldError,
+    InvalidRequest,
+    PayloadTooLarge,
+    PreconditionFailed,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 from hub.events import Caller
 from hub.web.localisation import Language, negotiate
 
@@ -18,6 +25,8 @@ MAX_BODY_BYTES = 1_048_576
 MAX_PARAMETERS = 100
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from hub.auth import Credential
@@ -69,6 +78,18 @@ class Request:
         """Its cookies, from API Gateway's list or, where an emulator leaves them there, from the header."""
         pairs = self._event.get("cookies") or self.headers.get("cookie", "").split("; ")
         return {name: value for name, found, value in (pair.partition("=") for pair in pairs) if found}
+
+    def expects(self, version: int) -> None:
+        """Hold a resource's version against `If-Match` (RFC 9110 section 13.1.1). Raises `PreconditionFailed`."""
+        wanted = self.headers.get("if-match")
+        if wanted is not None and wanted.strip() != "*" and entity_tag(version) not in _tags(wanted):
+            raise PreconditionFailed
+
+    def has(self, version: int) -> bool:
+        """Whether the caller has this version of a resource already (`If-None-Match`, RFC 9110 section 13.1.2)."""
+        known = self.headers.get("if-none-match", "")
+        # Compared weakly: what a proxy has recompressed is still the same version.
+        return known.strip() == "*" or entity_tag(version) in {tag.removeprefix("W/") for tag in _tags(known)}
 
     def token(self) -> str:
         """The credential it carries: `Authorization: Bearer`, under `/api/` `X-API-Token`. Raises `Unauthorized`."""
@@ -132,6 +153,15 @@ def _parameters(encoded: str) -> dict[str, str]:
     return parameters
 
 
+def entity_tag(version: int) -> str:
+    """The entity tag of a version (RFC 9110 section 8.8.3)."""
+    return f'"{version}"'
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip() for tag in header.split(",")}
+
+
 @dataclass(frozen=True)
 class WebSettings:
     """`public_url` is the API's own address where it is not API Gateway's domain name."""
@@ -157,3 +187,11 @@ class Raw:
     def with_cookies(self, cookies: tuple[str, ...]) -> "Raw":
         """The same with cookies to set."""
         return replace(self, cookies=cookies)
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned(Generic[T]):
+    """An answer with the version of the resource it shows, which goes out as its `ETag`."""
+
+    data: T
+    version: int

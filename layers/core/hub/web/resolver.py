@@ -27,7 +27,7 @@ from hub.errors import Forbidden, HubError, NotFound, Unavailable
 from hub.store.paging import CursorPage, OffsetPage
 from hub.telemetry import logger, metrics
 from hub.web import idempotency
-from hub.web.request import Raw, Request
+from hub.web.request import Raw, Request, Versioned, entity_tag
 from hub.web.styles import Style
 from hub.web.validation import parse_body, parse_parameters
 
@@ -186,6 +186,11 @@ class Api:
             return response | {"cookies": list(result.cookies)} if result.cookies else response
         if route.status == 204:
             return {"statusCode": 204, "headers": _headers(request)}
+        if isinstance(result, Versioned):
+            tag = {"ETag": entity_tag(result.version)}
+            if route.method == "GET" and request.has(result.version):
+                return {"statusCode": 304, "headers": _headers(request) | tag}
+            return _json(route.status, self.style.ok(result.data), request, tag)
         body = self.style.page(result) if isinstance(result, OffsetPage | CursorPage) else self.style.ok(result)
         return _json(route.status, body, request)
 
@@ -219,10 +224,12 @@ def _headers(request: Request) -> dict[str, str]:
     }
 
 
-def _json(status: int, body: Any, request: Request) -> dict[str, Any]:
-    headers = _headers(request) | {
+def _json(status: int, body: Any, request: Request, more_headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    headers = {
+        **_headers(request),
         "Content-Type": "application/json; charset=utf-8",
         "Content-Language": request.language,
+        **(more_headers or {}),
     }
     return {
         "statusCode": status,

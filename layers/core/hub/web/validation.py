@@ -45,14 +45,21 @@ def _future(value: datetime) -> datetime:
     return value
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """Refuse a text of nothing but white space, as a validator of a field does."""
     if not value.strip():
         raise refused("missing")
     return value
 
 
+# As browsers check an email field (HTML, "valid e-mail address"), with RFC 5321's lengths.
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_EMAIL = rf"^[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"
+MAX_EMAIL = 254
+
+Email = Annotated[str, Field(max_length=MAX_EMAIL, pattern=_EMAIL)]
 FutureTime = Annotated[AwareDatetime, AfterValidator(_future)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(not_blank)]
 Description = Annotated[str, Field(max_length=1000)]
 
 M = TypeVar("M", bound=BaseModel)

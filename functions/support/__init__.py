@@ -1,0 +1,3 @@
+"""The support desk: conversations, tickets, and their statistics."""
+
+import hub  # noqa: F401 - before anything else, so that no import is slowed down by the garbage collector

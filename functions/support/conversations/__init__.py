@@ -1,0 +1,1 @@
+"""Conversations and their messages (document 2 "对话查询")."""

@@ -1,0 +1,170 @@
+"""Shapes of conversations and messages on the wire (document 2 "对话查询")."""
+
+from typing import Annotated, Literal, Self, TypedDict, get_args
+
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+
+from functions.support.people import PersonId
+from hub.web.validation import Body, PageParameters, not_blank, refused
+
+Status = Literal["active", "closed"]
+Channel = Literal[
+    "web",
+    "app",
+    "email",
+    "phone",
+    "api",
+    "slack",
+    "discord",
+    "telegram",
+    "feishu",
+    "dingtalk",
+    "wecom",
+    "whatsapp",
+    "wechat",
+    "signal",
+    "kook",
+    "other",
+]
+"""Where a customer writes: on the tenant's own ground, or on a platform that an integration connects."""
+
+Sender = Literal["customer", "agent"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+MAX_TEXT = 10_000
+MAX_ATTACHMENTS = 10
+MAX_USER_ID = 256
+"""Of a contact's id as its platform has it."""
+
+
+def _web_address(url: str) -> str:
+    # What an agent's screen shows as a link must not be `javascript:`.
+    if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
+        raise refused("bad_url")
+    return url
+
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(not_blank)]
+FileUrl = Annotated[str, Field(max_length=2048), AfterValidator(_web_address)]
+
+
+class NewAttachment(Body):
+    """A file of a message, by its address; `type` is its media type."""
+
+    url: FileUrl
+    name: Annotated[str, Field(max_length=255)] = ""
+    type: Annotated[str, Field(max_length=100)] = ""
+
+
+class NewConversation(Body):
+    """Body of `POST /v1/conversations`. `initial_message` is the customer's."""
+
+    user_id: PersonId
+    channel: Channel
+    initial_message: Text | None = None
+
+
+class ConversationChange(Body):
+    """Body of `PATCH /v1/conversations/{conversation_id}`: what is to change. `assignee_id: null` unassigns."""
+
+    status: Status = "active"
+    assignee_id: PersonId | None = None
+    satisfaction: Annotated[int, Field(ge=1, le=5)] = 5
+
+
+class NewMessage(Body):
+    """Body of `POST /v1/conversations/{conversation_id}/messages`: a text, attachments or both.
+
+    Without `sender_id` a customer is the conversation's, an agent the caller.
+    """
+
+    text: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    sender: Sender
+    sender_id: PersonId | None = None
+    attachments: Annotated[list[NewAttachment], Field(max_length=MAX_ATTACHMENTS)] = []
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.text.strip() and not self.attachments:
+            raise refused("missing", field="text")
+        return self
+
+
+class ConversationParameters(PageParameters):
+    """Query of `GET /v1/conversations`; those made from `start_time` to `end_time`, both included."""
+
+    status: Status | None = None
+    start_time: AwareDatetime | None = None
+    end_time: AwareDatetime | None = None
+    channel: Channel | None = None
+    user_id: Annotated[str, Field(min_length=1, max_length=MAX_USER_ID)] | None = None
+    assignee_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+
+    @model_validator(mode="after")
+    def _one_period(self) -> Self:
+        if self.start_time and self.end_time and self.end_time < self.start_time:
+            raise refused("not_before", field="end_time", other="start_time")
+        return self
+
+
+class MessageParameters(PageParameters):
+    """Query of `GET /v1/conversations/{conversation_id}/messages`: the newest first unless `order` is `asc`."""
+
+    order: Literal["asc", "desc"] = "desc"
+
+
+class Contact(TypedDict):
+    """Who writes over a messaging connection: there an agent's answer goes back to."""
+
+    integration_id: str
+    platform: str
+    id: str
+    name: str
+
+
+class Conversation(TypedDict):
+    """A conversation as it is shown.
+
+    `waiting_since` is when the customer wrote what no agent has answered yet; `version` is the `ETag`.
+    """
+
+    id: str
+    user_id: str
+    channel: Channel
+    status: Status
+    created_at: str
+    updated_at: str
+    assignee_id: str | None
+    satisfaction: int | None
+    rated_at: str | None
+    message_count: int
+    last_message_at: str | None
+    waiting_since: str | None
+    closed_at: str | None
+    contact: Contact | None
+    version: int
+
+
+class Attachment(TypedDict):
+    """A file of a message."""
+
+    url: str
+    name: str
+    type: str
+
+
+class Message(TypedDict):
+    """A message as it is shown.
+
+    `response_seconds` is how long the customer had waited when this was the first answer, else `null`.
+    """
+
+    id: str
+    conversation_id: str
+    sender: Sender
+    sender_id: str
+    text: str
+    attachments: list[Attachment]
+    response_seconds: int | None
+    created_at: str

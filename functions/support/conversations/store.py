@@ -1,0 +1,223 @@
+"""Conversations, each with a version that every write of it counts up, and their messages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions.support import totals
+from functions.support.conversations.models import (
+    STATUSES,
+    Attachment,
+    Channel,
+    Contact,
+    ConversationParameters,
+    MessageParameters,
+    Sender,
+    Status,
+)
+from hub import ids
+from hub.errors import NotFound
+from hub.store import keys, paging, table
+from hub.store.items import Item
+
+KIND = "CONVERSATION"
+MESSAGES = "MESSAGE"
+_STATUS, _CHANNEL, _USER, _ASSIGNEE = (f"{KIND}_{by}" for by in ("STATUS", "CHANNEL", "USER", "ASSIGNEE"))
+_LATEST_MS = 2**48 - 1
+"""The last time that an id can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConversation:
+    """A conversation; times in epoch milliseconds. `contact` is who writes over a messaging connection."""
+
+    id: str
+    user_id: str
+    channel: Channel
+    status: Status
+    created_at: int
+    updated_at: int
+    version: int = 1
+    assignee_id: str | None = None
+    satisfaction: int | None = None
+    rated_at: int | None = None
+    message_count: int = 0
+    last_message_at: int | None = None
+    waiting_since: int | None = None
+    closed_at: int | None = None
+    contact: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message; `created_at` in epoch milliseconds."""
+
+    id: str
+    conversation_id: str
+    sender: Sender
+    sender_id: str
+    text: str
+    attachments: list[Attachment]
+    created_at: int
+    response_seconds: int | None = None
+
+
+def creation(tenant: str, conversation: StoredConversation, events: Sequence[Mapping[str, Any]]) -> table.Put:
+    """The write of a new conversation."""
+    return table.Put(table.entities(), _item(tenant, conversation) | {"events": list(events)}, table.ABSENT)
+
+
+def replacement(
+    tenant: str, after: StoredConversation, seen: int, events: Sequence[Mapping[str, Any]] = ()
+) -> table.Put:
+    """The write of a changed conversation; fails where it is no longer the version `seen`."""
+    item = {**_item(tenant, after), **({"events": list(events)} if events else {})}
+    return table.Put(table.entities(), item, table.PRESENT + " AND #version = :seen", {"seen": seen})
+
+
+def addition(tenant: str, message: StoredMessage, event: Mapping[str, Any]) -> table.Put:
+    """The write of a new message."""
+    item = {
+        **keys.belonging(tenant, MESSAGES, message.conversation_id, message.id),
+        "sender": message.sender,
+        "sender_id": message.sender_id,
+        "text": message.text,
+        "attachments": message.attachments,
+        "created_at": message.created_at,
+        "response_seconds": message.response_seconds,
+        "events": [event],
+    }
+    return table.Put(table.entities(), item, table.ABSENT)
+
+
+def get(tenant: str, conversation_id: str, *, consistent: bool = False) -> StoredConversation:
+    """Read a conversation. Raises `NotFound`."""
+    item = table.get(table.entities(), keys.entity(tenant, KIND, conversation_id), consistent=consistent)
+    if item is None:
+        raise NotFound
+    return _conversation(item)
+
+
+def page(tenant: str, wanted: ConversationParameters) -> paging.Page[StoredConversation]:
+    """Read a page of conversations, the newest first."""
+    found = paging.read(_queries(tenant, wanted), wanted.page, wanted.limit, wanted.cursor, _total(tenant, wanted))
+    return found.holding(_conversation(item) for item in found.items)
+
+
+def messages(tenant: str, conversation_id: str, wanted: MessageParameters) -> paging.Page[StoredMessage]:
+    """Read a page of a conversation's messages. Raises `NotFound` where there is no such conversation."""
+    query = table.Query(
+        table.entities(),
+        keys.partition(tenant, MESSAGES, conversation_id),
+        newest_first=wanted.order == "desc",
+    )
+    found = paging.read(
+        query, wanted.page, wanted.limit, wanted.cursor, lambda: get(tenant, conversation_id).message_count
+    )
+    if not found.items:
+        get(tenant, conversation_id)
+    return found.holding(_message(conversation_id, item) for item in found.items)
+
+
+def _queries(tenant: str, wanted: ConversationParameters) -> list[table.Query]:
+    """What to read for a list: the partitions that hold the least, and conditions for what they do not tell."""
+    filters = wanted.model_dump(include={"assignee_id", "channel", "user_id"}, exclude_none=True)
+    between = _between(wanted)
+    owners: tuple[str, ...]
+    if wanted.user_id is not None:
+        index, owners = 3, (_USER, filters.pop("user_id"))
+    elif wanted.assignee_id is not None:
+        index, owners = 4, (_ASSIGNEE, filters.pop("assignee_id"))
+    elif wanted.channel is not None:
+        index, owners = 2, (_CHANNEL, filters.pop("channel"))
+    elif wanted.status is not None:
+        index, owners = 1, (_STATUS,)
+    else:
+        return [table.Query(table.entities(), keys.partition(tenant, KIND), between=between)]
+    return [
+        table.Query(
+            table.entities(),
+            keys.partition(tenant, *owners, status),
+            between=between,
+            condition=" AND ".join(f"#{name} = :{name}" for name in filters),
+            values=filters,
+            index=f"gsi{index}",
+            keys_only=True,
+        )
+        for status in (STATUSES if wanted.status is None else (wanted.status,))
+    ]
+
+
+def _between(wanted: ConversationParameters) -> tuple[str, str] | None:
+    if wanted.start_time is None and wanted.end_time is None:
+        return None
+    start = 0 if wanted.start_time is None else max(0, round(wanted.start_time.timestamp() * 1000))
+    # Answers tell whole seconds: the one that `end_time` names is included to its end.
+    end = _LATEST_MS if wanted.end_time is None else max(0, int(wanted.end_time.timestamp() + 1) * 1000)
+    return ids.first("conv", start), ids.first("conv", end)
+
+
+def _total(tenant: str, wanted: ConversationParameters) -> Callable[[], int] | None:
+    if wanted.user_id or wanted.assignee_id or wanted.start_time or wanted.end_time:
+        return None
+    return lambda: totals.total(tenant, totals.CONVERSATIONS, wanted.status, wanted.channel)
+
+
+def _item(tenant: str, conversation: StoredConversation) -> Item:
+    place, status = conversation.id, conversation.status
+    item = {
+        **keys.entity(tenant, KIND, place),
+        **keys.index(1, tenant, _STATUS, status, item_id=place),
+        **keys.index(2, tenant, _CHANNEL, conversation.channel, status, item_id=place),
+        **keys.index(3, tenant, _USER, conversation.user_id, status, item_id=place),
+        "user_id": conversation.user_id,
+        "channel": conversation.channel,
+        "status": status,
+        "created_at": conversation.created_at,
+        "updated_at": conversation.updated_at,
+        "version": conversation.version,
+        "assignee_id": conversation.assignee_id,
+        "satisfaction": conversation.satisfaction,
+        "rated_at": conversation.rated_at,
+        "message_count": conversation.message_count,
+        "last_message_at": conversation.last_message_at,
+        "waiting_since": conversation.waiting_since,
+        "closed_at": conversation.closed_at,
+        "contact": conversation.contact,
+    }
+    if conversation.assignee_id is not None:
+        item |= keys.index(4, tenant, _ASSIGNEE, conversation.assignee_id, status, item_id=place)
+    return item
+
+
+def _conversation(item: Item) -> StoredConversation:
+    return StoredConversation(
+        id=item["sk"],
+        user_id=item["user_id"],
+        channel=item["channel"],
+        status=item["status"],
+        created_at=item["created_at"],
+        updated_at=item["updated_at"],
+        version=item["version"],
+        assignee_id=item.get("assignee_id"),
+        satisfaction=item.get("satisfaction"),
+        rated_at=item.get("rated_at"),
+        message_count=item["message_count"],
+        last_message_at=item.get("last_message_at"),
+        waiting_since=item.get("waiting_since"),
+        closed_at=item.get("closed_at"),
+        contact=item.get("contact"),
+    )
+
+
+def _message(conversation_id: str, item: Item) -> StoredMessage:
+    return StoredMessage(
+        id=item["sk"],
+        conversation_id=conversation_id,
+        sender=item["sender"],
+        sender_id=item["sender_id"],
+        text=item["text"],
+        attachments=item["attachments"],
+        created_at=item["created_at"],
+        response_seconds=item.get("response_seconds"),
+    )

@@ -1,0 +1,230 @@
+"""`rebuild-statistics`: counting is off while figures are rebuilt, and on again whatever happens."""
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.support import totals
+from functions.support.statistics import rebuild
+from functions.support.tickets import service as tickets
+from functions.support.tickets.models import NewTicket
+from hub.errors import Unavailable
+from hub.events import Caller
+from hub.store import counters, keys, table
+from operations import statistics
+from operations.__main__ import main
+from operations.stack import OperationError, Stack
+from tests.contract import memory
+
+MAPPING = "a-mapping"
+
+
+class Lambda:
+    """Lambda, as far as it is asked; a change takes as many looks as `slow` says, and none is taken meanwhile."""
+
+    def __init__(self, slow: int = 0) -> None:
+        self.changes: list[bool] = []
+        self.on = True
+        self.slow = slow
+        self.refuses = False
+        self._looks = 0
+
+    def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - as botocore names them
+        assert FunctionName == "the-function"
+        return {"EventSourceMappings": [{"UUID": MAPPING}]}
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
+        assert UUID == MAPPING
+        self._looks -= 1
+        resting, moving = ("Enabled", "Enabling") if self.on else ("Disabled", "Disabling")
+        return {"State": moving if self._looks > 0 else resting}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
+        assert UUID == MAPPING
+        if self._looks > 0 or (self.refuses and Enabled):
+            raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "UpdateEventSourceMapping")
+        self.changes.append(Enabled)
+        self.on, self._looks = Enabled, self.slow
+
+
+class StackInMemory(Stack):
+    """The stack `hub-dev`: moto's tables and queue."""
+
+    def __init__(self, functions: Lambda) -> None:
+        super().__init__("hub-dev", boto3.Session(region_name=memory.REGION))
+        self.url = memory.client("sqs").create_queue(QueueName="SupportStatisticsQueue")["QueueUrl"]
+        self.__dict__.update(functions=functions, queues=memory.client("sqs"))
+
+    def resources(self, kind: str) -> dict[str, str]:
+        """What CloudFormation would tell."""
+        return {
+            "AWS::DynamoDB::Table": {"Table": "Table", "ActivityTable": "ActivityTable"},
+            "AWS::Lambda::Function": {statistics.FUNCTION: "the-function"},
+            "AWS::SQS::Queue": {statistics.QUEUE: self.url},
+        }[kind]
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> Lambda:
+    monkeypatch.setattr(statistics, "_PAUSE_SECONDS", 0)
+    return Lambda()
+
+
+@pytest.fixture
+def stack(aws: None, functions: Lambda) -> StackInMemory:
+    """With two tenants: one has a ticket."""
+    for tenant in ("acme", "other"):
+        table.write(table.Put(table.entities(), {**keys.entity(tenant, "TENANT", tenant), "name": tenant}))
+    tickets.create(Caller("acme", "enterprise", "ak_1", "req_1"), NewTicket(title="t"))
+    return StackInMemory(functions)
+
+
+def spoil(tenant: str, **amounts: int) -> None:
+    place = keys.entity(tenant, counters.COUNTERS, totals.TICKETS)
+    table.write(table.Put(table.activity(), {**place, **amounts}))
+
+
+def test_it_tells_what_differed(stack: StackInMemory, functions: Lambda, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("acme", open__medium=5, open__low=2)
+    stack.queues.send_message(QueueUrl=stack.url, MessageBody="{}")
+    assert statistics.rebuild(stack, None) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Counting is off; 1 events wait, of which the figures before tell nothing", "Counting is on"]
+    assert lines[2] == "acme: counted tickets 1; 3 figures differed:"
+    assert re.fullmatch(r"  SUPPORT#20..-..-..T.. q._tickets: 0, now 1", lines[3])
+    assert lines[4:6] == ["  TICKETS open__low: 2, now 0", "  TICKETS open__medium: 5, now 1"]
+    assert lines[6:] == ["other: counted nothing; all agreed"]
+    assert functions.changes == [False, True]
+    assert statistics.rebuild(stack, "acme") == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ["acme: counted tickets 1; all agreed"]
+
+
+def test_many_differences_are_not_all_listed(stack: StackInMemory, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("other", **{f"open__{number}": 1 for number in range(25)})
+    assert statistics.rebuild(stack, "other") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "other: counted nothing; 25 figures differed:"
+    assert (len(lines), lines[-1]) == (24, "  and 5 more")
+
+
+def test_nobody_counts_meanwhile(stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions.slow = 3
+    seen: list[tuple[bool, int]] = []
+    message = stack.queues.send_message(QueueUrl=stack.url, MessageBody="{}")
+    assert message
+    (taken,) = stack.queues.receive_message(QueueUrl=stack.url)["Messages"]
+    look = statistics._messages
+    looks: list[str] = []
+
+    def done_after_three_looks(*told: Any) -> int:
+        looks.append(told[2])
+        if len(looks) == 3:
+            stack.queues.delete_message(QueueUrl=stack.url, ReceiptHandle=taken["ReceiptHandle"])
+        return look(*told)
+
+    def rebuilding(only: str | None) -> dict[str, Any]:
+        seen.append((functions.on, len(looks)))
+        return {}
+
+    monkeypatch.setattr(statistics, "_messages", done_after_three_looks)
+    monkeypatch.setattr(rebuild, "rebuild", rebuilding)
+    assert statistics.rebuild(stack, None) == 0
+    assert seen == [(False, 4)], "off, and only when nothing was in flight any more"
+    assert functions.on
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Unavailable, ZeroDivisionError])
+def test_it_is_on_again_whatever_happens(
+    stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    def fails(_: str | None) -> None:
+        raise error
+
+    functions.slow = 2
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(rebuild, "rebuild", fails)
+    with pytest.raises(OperationError if error is Unavailable else error):
+        statistics.rebuild(stack, None)
+    assert functions.changes == [False, True]
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_counting_on(
+    stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(rebuild, "rebuild", lambda _: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt):
+        statistics.rebuild(stack, None)
+    assert functions.changes == [False, True]
+
+
+def test_if_it_cannot_be_switched_on_it_says_how(stack: StackInMemory, functions: Lambda) -> None:
+    functions.refuses = True
+    with pytest.raises(OperationError, match=f"Counting is OFF.*--enabled --uuid {MAPPING}"):
+        statistics.rebuild(stack, None)
+
+
+def test_work_that_never_ends_is_not_waited_for(
+    stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "_IN_FLIGHT_SECONDS", -1)
+    monkeypatch.setattr(statistics, "_messages", lambda *_: 1)
+    with pytest.raises(OperationError, match="run it again"):
+        statistics.rebuild(stack, None)
+    assert functions.changes == [False, True]
+
+
+def test_a_tenant_that_does_not_exist_is_told(stack: StackInMemory) -> None:
+    with pytest.raises(OperationError, match="hub-dev has no tenant nobody"):
+        statistics.rebuild(stack, "nobody")
+
+
+def test_what_cannot_be_counted_is_told_and_keeps_nothing_else_back(
+    stack: StackInMemory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.write(table.Put(table.entities(), {**keys.entity("acme", "TICKET", "ticket_broken"), "status": "lost"}))
+    assert statistics.rebuild(stack, None) == 1
+    assert "  ticket_broken cannot be counted: it is not what this version writes" in capsys.readouterr().out
+    assert counters.read("acme", totals.TICKETS) == {"open__medium": 1}
+
+
+def test_the_command_takes_a_tenant(
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def found(name: str | None, root: Path, state_dir: Path) -> Stack:
+        assert (name, state_dir.name) == ("hub-dev", ".local")
+        assert (root / "samconfig.toml").is_file()
+        return stack
+
+    monkeypatch.setattr("operations.__main__.chosen", found)
+    for tenant, status in (("acme", 0), ("nobody", 1)):
+        command = ["operations", "rebuild-statistics", "--stack", "hub-dev", "--tenant", tenant]
+        monkeypatch.setattr("sys.argv", command)
+        assert main() == status
+    told = capsys.readouterr()
+    assert "acme: counted tickets 1" in told.out
+    assert told.err == "hub-dev has no tenant nobody\n"
+
+
+def test_functions_are_led_to_a_stack_on_aws_with_its_profile(
+    functions: Lambda, aws: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[profile work]\nregion = eu-west-1\n")
+    with monkeypatch.context() as patched:
+        patched.setenv("AWS_CONFIG_FILE", str(config))
+        stack = StackInMemory(functions)
+        stack.__dict__["_session"] = boto3.Session(profile_name="work")
+        patched.delenv("AWS_DEFAULT_REGION")
+        for name in ("AWS_PROFILE", "TABLE_NAME", "ACTIVITY_TABLE_NAME"):
+            patched.setenv(name, "another")
+        stack.lead_functions_here()
+        found = {name: os.environ[name] for name in ("AWS_PROFILE", "TABLE_NAME", "AWS_DEFAULT_REGION")}
+    assert found == {"AWS_PROFILE": "work", "TABLE_NAME": "Table", "AWS_DEFAULT_REGION": "eu-west-1"}

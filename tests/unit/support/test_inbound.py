@@ -1,0 +1,283 @@
+"""Messages that come in over messaging connections, as often and in whatever order they come."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.support import inbound
+from functions.support.conversations import service, store
+from functions.support.conversations.models import (
+    Conversation,
+    ConversationChange,
+    ConversationParameters,
+    Message,
+    MessageParameters,
+    NewMessage,
+)
+from hub import times
+from hub.events import Caller
+from hub.store import table
+from tests.conftest import Clock
+from tests.contract import memory
+
+AGENT = Caller("default", "enterprise", "agent_1", "req_1")
+CONTACT = {"id": "+8613800138000", "name": "张三"}
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def received(number: int = 1, seconds: int = 0, **changes: Any) -> dict[str, Any]:
+    """What the messaging room tells of a message that was sent some seconds after the clock's start."""
+    data = {
+        "integration_id": "int_1",
+        "platform": "whatsapp",
+        "contact": CONTACT,
+        "message_id": f"wamid.{number}",
+        "type": "text",
+        "text": f"消息{number}",
+        "attachments": [],
+        "timestamp": times.iso_ms((Clock.START + seconds) * 1000),
+    }
+    return {
+        "id": f"evt_{number}",
+        "type": "message.received",
+        "timestamp": data["timestamp"],
+        "tenant": "default",
+        "requestId": f"req_{number}",
+        "data": data | changes,
+    }
+
+
+def take(*details: Any) -> list[str]:
+    """Hand the Lambda a batch; answers with the messages that are to come again, by their place."""
+    records = [
+        {"messageId": str(place), "body": detail if isinstance(detail, str) else json.dumps({"detail": detail})}
+        for place, detail in enumerate(details)
+    ]
+    answer = inbound.handler({"Records": records}, SimpleNamespace(aws_request_id="a"))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def conversations(tenant: str = "default") -> list[Conversation]:
+    return service.listed(tenant, ConversationParameters()).items
+
+
+def messages(conversation: str) -> list[Message]:
+    return service.messages("default", conversation, MessageParameters(order="asc")).items
+
+
+def close(conversation: str) -> None:
+    service.change(AGENT, conversation, ConversationChange(status="closed"), lambda _: None)
+
+
+def answer(conversation: str) -> Message:
+    return service.add_message(AGENT, conversation, NewMessage(text="您好", sender="agent"))
+
+
+def test_a_first_message_opens_a_conversation(clock: Clock) -> None:
+    clock.advance(2)
+    assert take(received()) == []
+    (made,) = conversations()
+    assert (made["user_id"], made["channel"], made["status"]) == (CONTACT["id"], "whatsapp", "active")
+    assert made["contact"] == {"integration_id": "int_1", "platform": "whatsapp", **CONTACT}
+    assert (made["message_count"], made["version"]) == (1, 1)
+    assert made["waiting_since"] == made["last_message_at"] == times.iso(Clock.START), "since it was sent"
+    (message,) = messages(made["id"])
+    assert (message["text"], message["sender"], message["sender_id"]) == ("消息1", "customer", CONTACT["id"])
+    told = {event["detail-type"]: event["detail"] for event in memory.published()}
+    assert told.keys() == {"conversation.created", "conversation.message"}
+    assert {detail["requestId"] for detail in told.values()} == {"req_1"}
+    assert told["conversation.message"]["data"]["reply_to"] is None
+
+
+def test_an_agents_answer_says_where_it_goes(clock: Clock) -> None:
+    take(received())
+    clock.advance(45)
+    (made,) = conversations()
+    assert answer(made["id"])["response_seconds"] == 45
+    told = [event["detail"]["data"] for event in memory.published() if event["detail-type"] == "conversation.message"]
+    assert [one["reply_to"] for one in told] == [
+        None,
+        {"integration_id": "int_1", "platform": "whatsapp", "contact_id": CONTACT["id"]},
+    ]
+
+
+def test_duplicates_add_nothing() -> None:
+    first = received()
+    assert take(first, received(2), first) == []
+    # A platform that calls twice is told twice on the bus, under two ids.
+    assert take(first | {"id": "evt_other", "requestId": "req_other"}) == []
+    (made,) = conversations()
+    assert made["message_count"] == made["version"] == len(messages(made["id"])) == 2
+
+
+def test_a_duplicate_of_a_closed_conversation_opens_none() -> None:
+    take(received())
+    close(conversations()[0]["id"])
+    assert take(received()) == []
+    assert [one["status"] for one in conversations()] == ["closed"]
+    take(received(2))
+    assert take(received()) == []
+    assert [(one["status"], one["message_count"]) for one in conversations()] == [("active", 1), ("closed", 1)]
+
+
+def test_a_closed_conversation_stays_closed_and_another_opens() -> None:
+    take(received())
+    (before,) = conversations()
+    close(before["id"])
+    take(received(2))
+    opened, closed = conversations()
+    assert (closed["id"], closed["status"], closed["message_count"]) == (before["id"], "closed", 1)
+    assert (opened["status"], opened["message_count"], opened["user_id"]) == ("active", 1, CONTACT["id"])
+    take(received(3))
+    assert [one["message_count"] for one in conversations()] == [2, 1]
+
+
+def test_contacts_integrations_and_tenants_have_conversations_of_their_own() -> None:
+    take(
+        received(1),
+        received(1, integration_id="int_2"),
+        received(1, contact={"id": "+1"}),
+        received(1) | {"tenant": "other"},
+    )
+    assert [len(conversations(tenant)) for tenant in ("default", "other")] == [2, 1]
+    assert {one["message_count"] for one in conversations()} == {1}
+
+
+@pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
+def test_order_of_arrival_does_not_matter(order: tuple[int, ...], clock: Clock) -> None:
+    clock.advance(100)
+    for number in order:
+        assert take(received(number, seconds=10 * number)) == []
+    (made,) = conversations()
+    assert [one["text"] for one in messages(made["id"])] == ["消息1", "消息2", "消息3"]
+    assert made["waiting_since"] == times.iso(Clock.START + 10)
+    assert made["last_message_at"] == times.iso(Clock.START + 30)
+    clock.advance(10)
+    assert answer(made["id"])["response_seconds"] == 100
+
+
+def test_a_clock_ahead_of_ours_makes_nobody_wait_from_then_on(clock: Clock) -> None:
+    take(received(seconds=3600))
+    (made,) = conversations()
+    assert made["waiting_since"] == times.iso(Clock.START)
+    clock.advance(5)
+    assert answer(made["id"])["response_seconds"] == 5
+
+
+def meet(monkeypatch: pytest.MonkeyPatch, other: Callable[[], Any]) -> None:
+    """Let something else be done between what is read for the next message and its write."""
+    made = inbound._writes
+
+    def writes(*arguments: Any) -> Any:
+        monkeypatch.setattr(inbound, "_writes", made)
+        found = made(*arguments)
+        other()
+        return found
+
+    monkeypatch.setattr(inbound, "_writes", writes)
+
+
+def test_two_messages_of_a_new_contact_make_one_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    meet(monkeypatch, lambda: take(received(2)))
+    assert take(received(1)) == []
+    (made,) = conversations()
+    assert made["message_count"] == made["version"] == len(messages(made["id"])) == 2
+
+
+def test_the_same_message_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    meet(monkeypatch, lambda: take(received(1)))
+    assert take(received(1)) == []
+    (made,) = conversations()
+    assert made["message_count"] == made["version"] == 1
+
+
+def test_a_message_meets_the_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    take(received(1))
+    (before,) = conversations()
+    meet(monkeypatch, lambda: close(before["id"]))
+    assert take(received(2)) == []
+    assert [(one["status"], one["message_count"]) for one in conversations()] == [("active", 1), ("closed", 1)]
+
+
+def test_many_messages_of_a_new_contact_at_once() -> None:
+    barrier = Barrier(4)
+
+    def run(number: int) -> list[str]:
+        barrier.wait(timeout=10)
+        return take(received(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        left = [number for number, failed in zip(range(4), pool.map(run, range(4)), strict=True) if failed]
+    # What others were faster than at every try comes again, as SQS sends it.
+    assert take(*(received(number) for number in left)) == []
+    (made,) = conversations()
+    assert made["message_count"] == made["version"] == len(messages(made["id"])) == 4
+
+
+def test_what_finds_no_end_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def contended(*_: Any) -> None:
+        raise table.Contended
+
+    monkeypatch.setattr(table, "back_off", lambda _: None)
+    with monkeypatch.context() as inner:
+        inner.setattr(table, "write", contended)
+        assert take(received(1), received(2)) == ["0", "1"]
+    assert take(received(1)) == []
+
+
+def without(name: str) -> dict[str, Any]:
+    told = received(9)
+    del told["data"][name]
+    return told
+
+
+GARBLED = [
+    "{",
+    json.dumps({"detail": {"type": "message.received"}}),
+    received(9) | {"type": "message.status"},
+    received(9) | {"tenant": "Not a tenant"},
+    received(9) | {"data": []},
+    *(without(name) for name in ("integration_id", "platform", "contact", "message_id", "type", "timestamp")),
+    received(9, contact={"id": ""}),
+    received(9, contact={"id": "a" * 257}),
+    received(9, text=5),
+    received(9, timestamp="yesterday"),
+    received(9, timestamp="2026-11-20T13:00:00"),
+    received(9, attachments=[{"url": "javascript:alert(1)"}]),
+]
+
+
+@pytest.mark.parametrize("garbled", GARBLED, ids=lambda one: json.dumps(one)[-60:])
+def test_what_is_none_goes_to_the_dead_letters_alone(garbled: Any) -> None:
+    assert take(received(1), garbled, received(2)) == ["1"]
+    (made,) = conversations()
+    assert made["message_count"] == 2
+
+
+def test_more_than_a_message_holds_is_cut_and_a_sticker_is_seen() -> None:
+    files = [{"url": f"https://example.com/{number}", "name": "a" * 300, "size": 5} for number in range(12)]
+    take(
+        received(1, text="长" * 20_000, later="field"),
+        received(2, seconds=1, type="image", text="", attachments=files),
+        received(3, seconds=2, type="sticker", text=""),
+    )
+    (made,) = conversations()
+    long, image, sticker = messages(made["id"])
+    assert long["text"] == "长" * 10_000
+    assert (image["text"], len(image["attachments"]), len(image["attachments"][0]["name"])) == ("", 10, 255)
+    assert sticker["text"] == "[sticker]"
+
+
+def test_an_unknown_platform_is_another_channel() -> None:
+    take(received(1, platform="carrier-pigeon"))
+    (made,) = conversations()
+    assert made["contact"]
+    assert (made["channel"], made["contact"]["platform"]) == ("other", "carrier-pigeon")
+    assert store.get("default", made["id"]).channel == "other"
