@@ -193,6 +193,7 @@ def test_five_days_of_failure_end_in_disabling_whoever_dies(webhooks: Webhooks, 
     def set_scene() -> Callable[[], object]:
         hooks.append(new(webhooks, "dead", 500))
         endpoints.change("default", hooks[-1], failing_since=times.now_ms() - 5 * 86_400_000)
+        endpoints.note_warning("default", hooks[-1], times.now_ms() - 2 * 86_400_000)
         return lambda: webhooks.deliver(webhooks.message(hooks[-1]))
 
     def check() -> None:
