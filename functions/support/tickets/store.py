@@ -81,7 +81,9 @@ def add(tenant: str, ticket: StoredTicket, event: Mapping[str, Any]) -> None:
         writes.append(table.ConditionCheck(table.entities(), place, table.PRESENT))
     try:
         table.write(*writes)
-    except table.ConditionFailed:
+    except table.ConditionFailed as failure:
+        if failure.position != 1:
+            raise
         raise NoConversation from None
 
 
