@@ -192,7 +192,8 @@ def one_of(*values: str) -> tuple[str, str]:
         ("start_date=1999-12-31", "start_date", ("不能小于 2000-01-01", "must be at least 2000-01-01")),
         ("end_date=3000-01-01", "end_date", ("不能大于 2999-12-31", "must be at most 2999-12-31")),
         ("start_date=2024-01-02&end_date=2024-01-01", "end_date", ENDS_FIRST),
-        ("start_date=2999-12-31", "end_date", ENDS_FIRST),
+        ("start_date=2999-12-31", "start_date", ("不能晚于当前时间", "must not be in the future")),
+        ("start_date=2020-01-01", "start_date", TOO_LONG),
         ("start_date=2024-01-01&end_date=2025-01-01", "end_date", TOO_LONG),
         ("start_date=2000-01-01&end_date=2999-12-31", "end_date", TOO_LONG),
         *(

@@ -42,9 +42,9 @@ Version = Annotated[int, Field(ge=1, lt=2**53)]
 
 
 class _Told(BaseModel):
-    """Of an event's data, what is counted."""
+    """Of an event's data, what is counted. What an error tells of it goes to the log, so without customers' data."""
 
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
 
 
 class ConversationState(_Told):

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import count as numbers
 from random import Random
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from functions.support.statistics.models import StatisticsParameters
 from functions.support.tickets import service as tickets
 from functions.support.tickets.models import NewTicket, TicketChange
 from hub import aws as clients
-from hub import times
+from hub import telemetry, times
 from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import counters, keys, table
@@ -309,6 +310,26 @@ def on_the_bus(name: str = "conversation.created", tenant: Any = "acme", **chang
 def test_what_cannot_be_counted_goes_alone(body: Any) -> None:
     assert handle([on_the_bus(conversation_id="conv_2"), body, on_the_bus()]) == ["1"]
     assert _counted("acme", totals.CONVERSATIONS) == {"active__web": 2}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"reply_to": {"contact_id": "+8613800138000"}, "text": "+8613800138000", "message_id": None},
+        {"message_id": "msg_1", "response_seconds": "+8613800138000"},
+        {"message_id": "+8613800138000" * 20, "response_seconds": 1},
+        {"message_id": "msg_1", "response_seconds": 1, "created_at": "tel:+8613800138000"},
+        "+8613800138000",
+    ],
+)
+def test_a_customers_number_is_not_logged(monkeypatch: pytest.MonkeyPatch, data: Any) -> None:
+    log = StringIO()
+    (handler,) = telemetry.logger().handlers
+    monkeypatch.setattr(handler, "stream", log)
+    event = {"detail": {"id": "evt_1", "type": "conversation.message", "tenant": "acme", "data": data}}
+    assert handle([event]) == ["0"]
+    assert "an event cannot be counted" in log.getvalue()
+    assert "13800138000" not in log.getvalue()
 
 
 def test_a_message_that_answers_nobody_counts_for_nothing() -> None:
