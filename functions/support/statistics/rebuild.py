@@ -74,12 +74,10 @@ def rebuild(only: str | None = None) -> dict[str, Rebuilt]:
             if "deleted_at" in item or kind == _TENANT:
                 continue
             try:
-                told = count.fact(_event(tenant, kind, item))
+                facts.append(count.fact(_event(tenant, kind, item)))
             except (ValueError, KeyError, TypeError):
                 found[tenant].broken.append(item["sk"])
-                continue
-            if told:
-                facts.append(told)
+            else:
                 found[tenant].things[kind] += 1
         counters.count(facts)
     for tenant, rebuilt in found.items():

@@ -90,8 +90,9 @@ class Desk:
         self.conversations[one] = dict(changed.data)
 
     def events(self) -> list[dict[str, Any]]:
-        """Everything that was published of it, as the bus has it."""
-        return [event for event in memory.published() if event["detail"]["tenant"] == self.tenant]
+        """Everything of it that the rule queues to be counted, as the bus has it."""
+        happened = memory.published("SupportStatisticsQueue")
+        return [event for event in happened if event["detail"]["tenant"] == self.tenant]
 
     def statistics(self, **query: str) -> Any:
         """What the API tells."""
@@ -243,7 +244,7 @@ def test_a_straggler_is_counted_whole_or_not_at_all(desk: Desk, monkeypatch: pyt
 
         def interrupted(name: str, items: Any, calls: Iterator[int] = calls, early: int = early) -> None:
             if next(calls) == early:
-                counters.count([fact for event in happened if (fact := count.fact(event["detail"]))])
+                counters.count([count.fact(event["detail"]) for event in happened])
             delete(name, items)
 
         with monkeypatch.context() as patched:
@@ -292,6 +293,7 @@ def on_the_bus(name: str = "conversation.created", tenant: Any = "acme", **chang
         on_the_bus("order.paid"),
         on_the_bus("conversation.message", message_id="msg_1", response_seconds=-1),
         on_the_bus("conversation.message", message_id="msg_1"),
+        on_the_bus("conversation.message", message_id="msg_1", response_seconds=None),
         on_the_bus(tenant=None),
         on_the_bus(tenant=["acme"]),
         on_the_bus(tenant="a#b"),
@@ -330,11 +332,6 @@ def test_a_customers_number_is_not_logged(monkeypatch: pytest.MonkeyPatch, data:
     assert handle([event]) == ["0"]
     assert "an event cannot be counted" in log.getvalue()
     assert "13800138000" not in log.getvalue()
-
-
-def test_a_message_that_answers_nobody_counts_for_nothing() -> None:
-    assert handle([on_the_bus("conversation.message", message_id="msg_1", response_seconds=None)]) == []
-    assert [item for item in memory.stored() if item["pk"]["S"].startswith("T#acme#")] == []
 
 
 def test_an_answer_is_remembered_for_thirty_days(clock: Clock) -> None:
