@@ -227,6 +227,37 @@ def test_a_rebuild_of_one_tenant_leaves_the_others_and_other_counters(desk: Desk
     assert counters.read(desk.tenant, "ORDERS") == {"paid": 1}
 
 
+def test_all_is_forgotten_before_anything_is_counted(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    desks = [desk, Desk(clock), Desk(clock)]
+    for one in desks:
+        handle(busy(one))
+    pages, add = rebuild._pages, counters.count
+    found: list[list[str]] = []
+
+    def add_and_look(facts: Any) -> None:
+        found.append([name for one in desks for name, _ in counters.all_of(one.tenant)])
+        add(facts)
+
+    monkeypatch.setattr(rebuild, "_pages", lambda *told: ([item] for page in pages(*told) for item in page))
+    monkeypatch.setattr(counters, "count", add_and_look)
+    rebuild.rebuild()
+    assert found[0] == []
+    assert all(one.told() == one.expected() for one in desks)
+
+
+def test_a_tenant_that_is_made_during_a_rebuild_is_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = rebuild._pages
+
+    def made_after_the_first_scan(only: str | None, read: Any) -> Iterator[Any]:
+        yield from pages(only, read)
+        if read == ["pk"]:
+            desk.do("ticket", Random(1))
+
+    monkeypatch.setattr(rebuild, "_pages", made_after_the_first_scan)
+    assert [*rebuild.rebuild()] == [desk.tenant]
+    assert desk.told() == desk.expected()
+
+
 def test_a_tenant_that_has_nothing_any_more_has_no_figures_either(desk: Desk) -> None:
     table.write(table.Put(table.entities(), {**keys.entity(desk.tenant, "TENANT", desk.tenant), "name": "a"}))
     corrupt(desk.tenant)
