@@ -3,163 +3,21 @@
 The emulator enforces no IAM, so a permission that is missing would first be missed on AWS.
 """
 
-import importlib
 import json
 import re
 import secrets as random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from botocore.client import BaseClient
 
 from tests.contract import memory
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
-
-Grants = set[tuple[str, str]]
-"""Pairs of action and logical id (`ActivityTable/index/gsi1` for an index)."""
+from tests.unit.granting import Work, granted
 
 NEW_APP = {"name": "a", "redirect_uris": ["https://myapp.com/callback"], "scopes": ["read", "write"]}
-CONTEXT = SimpleNamespace(aws_request_id="an-invocation", function_name="a-function")
-
-
-def granted(function: str) -> Grants:
-    found: Grants = set()
-    for policy in TEMPLATE["Resources"][function]["Properties"].get("Policies", []):
-        for statement in policy["Statement"]:
-            actions, resources = (
-                value if isinstance(value, list) else [value] for value in (statement["Action"], statement["Resource"])
-            )
-            found |= {(action, logical_id(resource)) for action in actions for resource in resources}
-    return found
-
-
-def logical_id(resource: dict[str, Any]) -> str:
-    match resource:
-        case {"Ref": str(name)}:
-            return name
-        case {"Fn::GetAtt": [str(name), "Arn"]} | {"Fn::GetAtt": str(name)}:
-            return name.removesuffix(".Arn")
-        case {"Fn::Sub": str(text)}:
-            return text.replace("${", "").replace(".Arn}", "")
-    raise AssertionError(resource)
-
-
-def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
-    """What a call needs. A transaction needs the permissions of its parts."""
-    match service, operation:
-        case "dynamodb", "TransactWriteItems":
-            return {
-                (f"dynamodb:{kind}Item", part["TableName"])
-                for entry in parameters["TransactItems"]
-                for kind, part in entry.items()
-            }
-        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
-            return {(f"dynamodb:{operation}", table) for table in parameters["RequestItems"]}
-        case "dynamodb", _:
-            index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
-            return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
-        case "sqs", "SendMessageBatch":
-            return {("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2])}
-        case "kms", "Sign" | "GetPublicKey":
-            # Either may be the one that signs: a parameter of the stack says.
-            return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}
-        case "kms", _:
-            return {(f"kms:{operation}", "EncryptionKey")}
-        case "events", "PutEvents":
-            return {("events:PutEvents", "EventBus")}
-        case "stepfunctions", "StartExecution":
-            return {("states:StartExecution", parameters["stateMachineArn"].rpartition(":")[2])}
-    raise AssertionError(f"{service}:{operation} is not known here")
-
-
-class Work:
-    """Runs one function and keeps what its calls need."""
-
-    def __init__(self, function: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._function = function
-        module, _, name = TEMPLATE["Resources"][function]["Properties"]["Handler"].rpartition(".")
-        self._handler = getattr(importlib.import_module(module), name)
-        self._token = token
-        self._recording = False
-        self.used: Grants = set()
-        call = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def record(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-            if self._recording:
-                self.used |= needed(client.meta.service_model.service_name, operation, parameters)
-            return call(client, operation, parameters)
-
-        monkeypatch.setattr(BaseClient, "_make_api_call", record)
-
-    def run(self, event: Any) -> Any:
-        """Invoke it as a new process would."""
-        with self._watched():
-            return self._handler(event, CONTEXT)
-
-    def watch(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Keep also what those requests to a server need that this function answers."""
-        events = TEMPLATE["Resources"][self._function]["Properties"]["Events"].values()
-        routes = {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events}
-        request = server.request
-
-        def watched(method: str, url: str, **more: Any) -> Any:
-            if (method, urlsplit(url).path) not in routes:
-                return request(method, url, **more)
-            with self._watched():
-                return request(method, url, **more)
-
-        monkeypatch.setattr(server, "request", watched)
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """As in a new process: with no key in memory."""
-        from hub import secrets, tokens
-
-        secrets.forget_keys()
-        tokens.keys.cache_clear()
-        self._recording = True
-        try:
-            yield
-        finally:
-            self._recording = False
-
-    def event(self, route: str, body: Any = None, **path: str) -> dict[str, Any]:
-        """A request with an idempotency key of its own."""
-        from hub import ids
-
-        return {
-            "routeKey": route,
-            "rawPath": route.partition(" ")[2].format(**path),
-            "headers": {
-                "authorization": f"Bearer {self._token}",
-                "content-type": "application/json",
-                "idempotency-key": ids.new("key"),
-            },
-            "pathParameters": path,
-            "requestContext": {"domainName": "api.example.com", "http": {"sourceIp": "192.0.2.1"}},
-            "body": None if body is None else json.dumps(body),
-        }
-
-    def request(self, route: str, body: Any = None, **path: str) -> Any:
-        """Send a request and read the JSON of its answer; every POST twice, the second is answered as the first."""
-        event = self.event(route, body, **path)
-        answer = self.run(event)
-        assert answer["statusCode"] < 300, answer
-        if route.startswith("POST"):
-            assert self.run(event)["headers"]["Idempotency-Replayed"] == "true"
-        return json.loads(answer.get("body") or "null")
-
-    def batch(self, *bodies: Any) -> Any:
-        """Hand it messages of a queue."""
-        return self.run(
-            {"Records": [{"messageId": str(number), "body": json.dumps(body)} for number, body in enumerate(bodies)]}
-        )
 
 
 @pytest.fixture(autouse=True)
