@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.support import totals
+from functions.support import totals, versioned
 from functions.support.conversations import service as conversations
 from functions.support.conversations.models import NewConversation
 from functions.support.tickets import service, store
@@ -301,12 +301,12 @@ def test_a_comment_that_always_comes_second_is_told_so(aws: None, monkeypatch: p
 
     def overtaken(*_: Any) -> None:
         next(tries)
-        raise store.Changed(7)
+        raise versioned.Changed(7)
 
     monkeypatch.setattr(store, "replace", overtaken)
     with pytest.raises(HubError) as caught:
         service.comment(who, ticket["id"], NewComment(text="a"))
-    assert (caught.value.status, next(tries)) == (503, service.TRIES + 1)
+    assert (caught.value.status, next(tries)) == (503, versioned.TRIES + 1)
 
 
 def test_the_comments_of_no_ticket_are_not_found(aws: None) -> None:
