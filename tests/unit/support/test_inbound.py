@@ -380,8 +380,8 @@ def test_a_batch_that_meets_others_every_time_is_through_in_time(monkeypatch: py
     def conflicting(**_: Any) -> None:
         raise ClientError(conflict, "TransactWriteItems")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(table.random, "uniform", lambda _, longest: longest)
-    monkeypatch.setattr(table.time, "sleep", waited.append)
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("time.sleep", waited.append)
     monkeypatch.setattr(aws.dynamodb(), "transact_write_items", conflicting)
     assert len(take(*(received(number) for number in range(10)))) == 10
     timeout = yaml_parse((memory.ROOT / "template.yaml").read_text())["Resources"]["SupportInboundFunction"]
