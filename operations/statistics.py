@@ -26,7 +26,7 @@ _CORE = Path(__file__).absolute().parent.parent / "layers" / "core"
 _SHOWN = 20
 _SETTLE_SECONDS = 120
 _IN_FLIGHT_SECONDS = 240
-"""The queue's visibility timeout and a minute, by which SQS may be late to tell."""
+"""How long work may go on before the queue is at rest: its visibility timeout and a minute, for SQS to tell."""
 
 _PAUSE_SECONDS = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -74,8 +74,8 @@ def _nobody_counts(stack: Stack) -> Iterator[None]:
     handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         _switch(stack, mapping["UUID"], on=False)
-        _wait(lambda: _messages(stack, queue, "ApproximateNumberOfMessagesNotVisible") == 0, _IN_FLIGHT_SECONDS)
-        waiting = _messages(stack, queue, "ApproximateNumberOfMessages")
+        _let_work_end(stack, queue)
+        waiting = _attribute(stack, queue, "ApproximateNumberOfMessages")
         print(f"Counting is off; {waiting} events wait, of which the figures before tell nothing", flush=True)
         yield
     finally:
@@ -104,7 +104,27 @@ def _switch(stack: Stack, mapping: str, *, on: bool) -> None:
     _wait(settled, _SETTLE_SECONDS)
 
 
-def _messages(stack: Stack, queue: str, which: str) -> int:
+def _let_work_end(stack: Stack, queue: str) -> None:
+    """Wait until every look, for as long as a batch can be in flight, finds nothing there.
+
+    SQS tells that number approximately, so one look could miss a batch; the emulator tells it exactly.
+    """
+    rest = 0 if stack.is_embedded else _attribute(stack, queue, "VisibilityTimeout")
+    if rest:
+        print(f"The event source is off; now nothing must be in flight for {rest} seconds", flush=True)
+    worked = time.monotonic()
+
+    def at_rest() -> bool:
+        nonlocal worked
+        now = time.monotonic()
+        if _attribute(stack, queue, "ApproximateNumberOfMessagesNotVisible"):
+            worked = now + _PAUSE_SECONDS
+        return now - worked >= rest
+
+    _wait(at_rest, rest + _IN_FLIGHT_SECONDS)
+
+
+def _attribute(stack: Stack, queue: str, which: str) -> int:
     found = stack.queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     return next(int(value) for name, value in found.items() if name == which)
 

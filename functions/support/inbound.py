@@ -6,35 +6,43 @@ A closed conversation stays closed and the contact's next message opens another,
 | item | table | pk | sk |
 |---|---|---|---|
 | a contact's latest conversation | Table | `T#<tenant>#CONTACT_CONVERSATION` | `<integration id>#<contact id>` |
-| a message that was received | ActivityTable | `T#<tenant>#RECEIVED_MESSAGE` | `msg_…` |
+| a message that was received | ActivityTable | `T#<tenant>#RECEIVED_MESSAGE` | hash of integration id and message id |
 """
 
+import hashlib
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.support.conversations import service, store
 from functions.support.conversations.models import (
     CHANNELS,
     MAX_ATTACHMENTS,
+    MAX_MESSAGE_BYTES,
     MAX_TEXT,
-    MAX_USER_ID,
+    Attachment,
     Channel,
     FileUrl,
+    weight,
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
+from functions.support.people import PersonId, key_part
 from hub import ids, queues, times
 from hub.errors import NotFound, Unavailable
 from hub.events import Caller
 from hub.store import keys, table
 from hub.telemetry import count, lambda_handler, logger
-from hub.web.validation import not_blank
+from hub.web.validation import Time
 
 CONTACTS = "CONTACT_CONVERSATION"
 RECEIVED = "RECEIVED_MESSAGE"
 KEEP_SECONDS = 35 * 86_400
 """Longer than an event can wait in the queue and then among the dead letters."""
+
+TRIES = 3
+"""Of a message that meets others: ten messages that do so every time are through before the function times out."""
 
 _CHANNELS: dict[str, Channel] = {name: name for name in CHANNELS}
 
@@ -46,7 +54,7 @@ class _Told(BaseModel):
 
 
 class _Contact(_Told):
-    id: Annotated[str, Field(min_length=1, max_length=MAX_USER_ID), AfterValidator(not_blank)]
+    id: PersonId
     name: str = ""
 
 
@@ -57,14 +65,14 @@ class _Attachment(_Told):
 
 
 class _Message(_Told):
-    integration_id: Annotated[str, Field(min_length=1, max_length=128)]
+    integration_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
     platform: Annotated[str, Field(min_length=1, max_length=50)]
     contact: _Contact
     message_id: Annotated[str, Field(min_length=1, max_length=512)]
     type: Annotated[str, Field(min_length=1, max_length=50)]
     text: str = ""
-    attachments: list[_Attachment] = []
-    timestamp: Annotated[AwareDatetime, Field(strict=False)]
+    attachments: list[Any] = []
+    timestamp: Annotated[Time, Field(strict=False)]
 
 
 class _Received(_Told):
@@ -89,6 +97,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         except Unavailable:
             logger().warning("a message is to come again", extra={"message_id": message_id})
             failed.append(message_id)
+        except (ClientError, ValueError):
+            logger().exception("a message cannot be written", extra={"message_id": message_id})
+            count("BrokenMessages")
+            failed.append(message_id)
     return queues.failures(failed)
 
 
@@ -96,7 +108,7 @@ def _receive(event: _Received) -> None:
     """Write a message, once however often it comes. Raises `Unavailable` where others were faster at every try."""
     caller = Caller(event.tenant, "", event.data.integration_id, event.request_id)
     message = _message(event.data)
-    for attempt in range(service.TRIES):
+    for attempt in range(TRIES):
         table.back_off(attempt)
         try:
             table.write(*_writes(caller, event.data, message))
@@ -113,17 +125,17 @@ def _receive(event: _Received) -> None:
 
 def _writes(caller: Caller, told: _Message, message: StoredMessage) -> list[table.Operation]:
     """The record that it was received first, so that a duplicate is told from a race."""
-    place = keys.entity(caller.tenant, CONTACTS, f"{told.integration_id}#{told.contact.id}")
+    place = keys.entity(caller.tenant, CONTACTS, f"{told.integration_id}#{key_part(told.contact.id)}")
     known = table.get(table.entities(), place, consistent=True)
     latest = _latest(caller.tenant, known["conversation_id"]) if known else None
     if latest is not None and latest.status == "active":
         message = replace(message, conversation_id=latest.id)
-        return [_receipt(caller.tenant, message), *service.continuation(caller, latest, message)]
+        return [_receipt(caller.tenant, told), *service.continuation(caller, latest, message)]
     conversation = _new_conversation(told)
     message = replace(message, conversation_id=conversation.id)
     opened = service.after_message(conversation, message)
     return [
-        _receipt(caller.tenant, message),
+        _receipt(caller.tenant, told),
         table.Put(
             table.entities(),
             {**place, "conversation_id": opened.id},
@@ -142,25 +154,49 @@ def _latest(tenant: str, conversation_id: str) -> StoredConversation | None:
         return None
 
 
-def _receipt(tenant: str, message: StoredMessage) -> table.Put:
-    item = {**keys.entity(tenant, RECEIVED, message.id), "ttl": times.now() + KEEP_SECONDS}
+def _receipt(tenant: str, told: _Message) -> table.Put:
+    # Without the time: a platform that sends a message again may give it another.
+    told_by = hashlib.sha256(f"{told.integration_id}\0{told.message_id}".encode()).hexdigest()
+    item = {**keys.entity(tenant, RECEIVED, told_by), "ttl": times.now() + KEEP_SECONDS}
     return table.Put(table.activity(), item, "attribute_not_exists(pk)")
 
 
 def _message(told: _Message) -> StoredMessage:
     """The message as it is kept; what is longer than a message of the desk stands whole with the connection."""
-    sent = max(0, round(told.timestamp.timestamp() * 1000))
-    attachments = told.attachments[:MAX_ATTACHMENTS]
+    # A platform's clock may be ahead: nothing was sent later than it came.
+    sent = min(max(0, round(told.timestamp.timestamp() * 1000)), times.now_ms())
+    text = told.text[:MAX_TEXT]
+    if weight(text, []) > MAX_MESSAGE_BYTES:
+        # Of a character come seven bytes at most.
+        text = text[: MAX_MESSAGE_BYTES // 8]
+    attachments = _attachments(told, text)
     return StoredMessage(
         id=ids.derived("msg", sent, told.integration_id, told.message_id),
         conversation_id="",
         sender="customer",
         sender_id=told.contact.id,
         # An agent must see that something came, be it a sticker.
-        text=told.text[:MAX_TEXT] if told.text or attachments else f"[{told.type}]",
-        attachments=[{"url": one.url, "name": one.name[:255], "type": one.type[:100]} for one in attachments],
+        text=text if text or attachments else f"[{told.type}]",
+        attachments=attachments,
         created_at=sent,
     )
+
+
+def _attachments(told: _Message, text: str) -> list[Attachment]:
+    """The attachments that a message of the desk holds: one that is garbled or too much is left out."""
+    kept: list[Attachment] = []
+    for place, sent in enumerate(told.attachments):
+        if len(kept) == MAX_ATTACHMENTS:
+            break
+        try:
+            one = _Attachment.model_validate(sent)
+        except ValidationError:
+            logger().warning("an attachment is left out", extra={"place": place})
+            continue
+        file: Attachment = {"url": one.url, "name": one.name[:255], "type": one.type[:100]}
+        if weight(text, [*kept, file]) <= MAX_MESSAGE_BYTES:
+            kept.append(file)
+    return kept
 
 
 def _new_conversation(told: _Message) -> StoredConversation:

@@ -1,7 +1,22 @@
-"""Whom conversations and tickets name: agents and customers, by ids of whatever system knows them."""
+"""Whom conversations and tickets name: agents, customers and contacts, by ids of whatever system knows them."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-PersonId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9+@][A-Za-z0-9._:@+-]*$")]
+from hub.web.validation import not_blank, refused
+
+
+def _printable(person_id: str) -> str:
+    # Line breaks, other controls and what is seen by nobody: two such ids would look alike.
+    if not person_id.isprintable():
+        raise refused("malformed")
+    return person_id
+
+
+PersonId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable), AfterValidator(not_blank)]
+
+
+def key_part(person_id: str) -> str:
+    """An id as a part of a key: `#`, which separates the parts, is escaped."""
+    return person_id.replace("%", "%25").replace("#", "%23")

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
+from functions.identity.users import api as users_api
+from functions.support.tickets import api as tickets_api
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
 from hub.web.request import FORM, JSON, Raw, Versioned
@@ -35,8 +37,9 @@ One HTTP API in the wire styles of five documents: a group answers as its docume
 - **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, {LIMITS["access_token"]} for each grant,
   fewer where an operation says so.
 - **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
-- **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a change be made to that
-  version alone; as `If-None-Match`, it spares sending the version again.
+- **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a PATCH be made to that
+  version alone; as `If-None-Match`, it spares a GET sending the version again. Elsewhere neither is evaluated: what is
+  added with POST, a message or a comment, is true whatever else changed.
 - **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
 - Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.
 """
@@ -61,6 +64,14 @@ _QUERIES_READ_BY_PAGES: dict[Any, type[BaseModel]] = {
     authorize_api.submit_authorization: AuthorizeParameters,
 }
 """Queries that a route reads itself, because what is wrong with them is told on a page or at the client's address."""
+
+_RULED: set[Any] = {
+    users_api.update_user,
+    users_api.patch_user,
+    users_api.delete_user,
+    tickets_api.change_ticket,
+}
+"""Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""
 
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
@@ -297,7 +308,7 @@ class _Operation:
             412: self._is_versioned() and self.route.method not in ("GET", "POST"),
             413: reads_body or self._is_idempotent(),
             415: reads_body,
-            422: self._is_idempotent() or "body" in self.hints,
+            422: self._is_idempotent() or self.route.function in _RULED,
             429: authenticates,
             500: True,
             503: True,

@@ -29,6 +29,7 @@ def subjects() -> list[Subject]:
         _list(cursor=""),
         _list(status="active"),
         _list(user_id="user_123"),
+        _list(start_time="2024-01-01T00:00:00Z", limit="10"),
         _on_conversation(f"GET {_ONE}"),
         # Each time another one: a change that changes nothing is not written.
         _on_conversation(f"PATCH {_ONE}", {"status": "closed"}, anew=True),

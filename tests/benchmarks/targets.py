@@ -46,6 +46,7 @@ _REASONS = {
     "POST /v1/webhooks/{webhook_id}/rotate-secret": _CHANGED,
     "GET /v1/conversations (status)": "an index of keys, so that a message costs no write of it; then the rows at once",
     "GET /v1/conversations (user_id)": "the same of both statuses",
+    "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
     "PATCH /v1/conversations/{conversation_id}": _CHANGED,
     "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
     "POST /v1/tickets (from a conversation)": "the customer's question is read, then the ticket is written if its "

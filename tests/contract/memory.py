@@ -79,12 +79,12 @@ def bootstrap(tenant: str) -> Tenant:
     return Tenant(made["tenant"], made["api_key"])
 
 
-def published() -> list[dict[str, Any]]:
-    """Run the publisher over the table's stream, and take what came through the bus."""
+def published(queue: str = "Subscriber") -> list[dict[str, Any]]:
+    """Run the publisher over the table's stream, and take what came through the bus to a queue."""
     from functions.outbox import publisher
 
     publisher.handler({"Records": list(_stream_records())}, None)
-    return [json.loads(body) for body in received("Subscriber")]
+    return [json.loads(body) for body in received(queue)]
 
 
 def received(queue: str) -> list[str]:
@@ -158,13 +158,21 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     sqs = client("sqs")
-    for name in ("PoisonEventsQueue", "WebhookDeliveryQueue", "WebhookSlowDeliveryQueue", "Subscriber"):
+    for name in (
+        "PoisonEventsQueue",
+        "WebhookDeliveryQueue",
+        "WebhookSlowDeliveryQueue",
+        "SupportStatisticsQueue",
+        "Subscriber",
+    ):
         sqs.create_queue(QueueName=name)
     events = client("events")
     events.create_event_bus(Name="hub")
-    events.put_rule(Name="all", EventBusName="hub", EventPattern=json.dumps({"source": [{"prefix": "hub."}]}))
-    queue = f"arn:aws:sqs:{REGION}:123456789012:Subscriber"
-    events.put_targets(Rule="all", EventBusName="hub", Targets=[{"Id": "Subscriber", "Arn": queue}])
+    statistics = TEMPLATE["Resources"]["SupportStatisticsRule"]["Properties"]["EventPattern"]
+    for queue, pattern in (("Subscriber", {"source": [{"prefix": "hub."}]}), ("SupportStatisticsQueue", statistics)):
+        events.put_rule(Name=queue, EventBusName="hub", EventPattern=json.dumps(pattern))
+        arn = f"arn:aws:sqs:{REGION}:123456789012:{queue}"
+        events.put_targets(Rule=queue, EventBusName="hub", Targets=[{"Id": queue, "Arn": arn}])
     for name in ("WebhookRetryStateMachine", "WebhookReplayStateMachine"):
         client("stepfunctions").create_state_machine(
             name=name,

@@ -10,6 +10,8 @@ from tests.conftest import Answer, Deployment
 from tests.contract.conversations import CONVERSATIONS, EXAMPLE, create, listed, patch, show
 
 BIG = "x" * 10_001
+HEAVY = ("不能超过 60000 字节", "must have at most 60000 bytes")
+LONG_FILE = {"url": f"https://a.example/{'a' * 2000}", "name": "😀" * 255}
 BAD_BODIES = [
     ({}, "user_id", ("不能为空", "is required")),
     ({"user_id": "u"}, "channel", ("不能为空", "is required")),
@@ -17,7 +19,9 @@ BAD_BODIES = [
     ({"user_id": None, "channel": "web"}, "user_id", ("必须是字符串", "must be a string")),
     ({"user_id": "", "channel": "web"}, "user_id", ("长度不能少于 1", "must have a length of at least 1")),
     ({"user_id": "u" * 129, "channel": "web"}, "user_id", ("长度不能超过 128", "must have a length of at most 128")),
-    ({"user_id": "a b#c", "channel": "web"}, "user_id", ("格式不正确", "is malformed")),
+    ({"user_id": "a\nb", "channel": "web"}, "user_id", ("格式不正确", "is malformed")),
+    ({"user_id": "a\u200bb", "channel": "web"}, "user_id", ("格式不正确", "is malformed")),
+    ({"user_id": "  ", "channel": "web"}, "user_id", ("不能为空", "is required")),
     ({"user_id": "u", "channel": "fax"}, "channel", ("必须是以下之一", "must be one of")),
     ({"user_id": "u", "channel": 5}, "channel", ("必须是以下之一", "must be one of")),
     ({"user_id": "u", "channel": "web", "status": "closed"}, "status", ("未知字段", "is not a known field")),
@@ -28,6 +32,7 @@ BAD_BODIES = [
         "initial_message",
         ("长度不能超过 10000", "must have a length of at most 10000"),
     ),
+    ({**EXAMPLE, "initial_message": "\x01" * 10_000}, "initial_message", HEAVY),
     ([], "body", ("必须是对象", "must be an object")),
     (b"{", "body", ("不是有效的 JSON", "is not valid JSON")),
 ]
@@ -90,6 +95,8 @@ BAD_MESSAGES = [
         "attachments",
         ("长度不能超过 10", "must have a length of at most 10"),
     ),
+    ({"sender": "agent", "text": "\x01" * 10_000}, "text", HEAVY),
+    ({"sender": "agent", "text": "😀" * 10_000, "attachments": [LONG_FILE] * 7}, "attachments", HEAVY),
     ({"sender": "agent", "attachments": [{}]}, "attachments.0.url", ("不能为空", "is required")),
     (
         {"sender": "agent", "attachments": [{"url": "javascript:alert(1)"}]},
@@ -121,6 +128,13 @@ BAD_QUERIES = [
     ("limit=many", "limit", ("必须是整数", "must be an integer")),
     ("cursor=%21", "cursor", ("格式不正确", "is malformed")),
     ("cursor=&page=1", "cursor", ("不能与 page 同时使用", "cannot be combined with page")),
+    *(
+        (f"{name}={number}", name, ("必须是 ISO 8601 时间", "must be an ISO 8601 time"))
+        for name in ("start_time", "end_time")
+        for number in ("2024", "0", "-1", "20240101", "1e3", "1700000000.5", "")
+    ),
+    ("user_id=%00", "user_id", ("格式不正确", "is malformed")),
+    (f"assignee_id={'a' * 129}", "assignee_id", ("长度不能超过 128", "must have a length of at most 128")),
     ("start_time=yesterday", "start_time", ("必须是 ISO 8601 时间", "must be an ISO 8601 time")),
     ("end_time=2024-02-30T00:00:00Z", "end_time", ("必须是 ISO 8601 时间", "must be an ISO 8601 time")),
     (

@@ -4,9 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from functions.support.conversations.models import MAX_MESSAGE_BYTES, Attachment, weight
+from hub import aws, ids
+from hub.store import keys, paging, table
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 from tests.contract.conversations import CONVERSATIONS, EXAMPLE, create, listed, patch, say, show
@@ -225,8 +229,8 @@ def test_close_reopen_assign_and_rate(deployment: Deployment, clock: Clock) -> N
     assert names(events).count("conversation.updated") == 6
     (ending,) = [event for event in events if event["type"] == "conversation.closed"]
     assert ending["data"] == {"conversation_id": closed.pop("id"), **closed}
-    changed = [event["data"]["changed"] for event in events if event["type"] == "conversation.updated"]
-    assert changed == [["assignee_id"], ["assignee_id"], ["status"], ["satisfaction"], ["status"], ["satisfaction"]]
+    changes = [event["data"]["changes"] for event in events if event["type"] == "conversation.updated"]
+    assert changes == [["assignee_id"], ["assignee_id"], ["status"], ["satisfaction"], ["status"], ["satisfaction"]]
 
 
 def test_what_changes_nothing_is_not_written(deployment: Deployment) -> None:
@@ -291,12 +295,123 @@ def interleave(monkeypatch: pytest.MonkeyPatch, other: Callable[[], Any]) -> Non
     monkeypatch.setattr(store, "get", get)
 
 
-def test_a_message_of_the_greatest_size_is_published(deployment: Deployment) -> None:
+HEAVIEST = [
+    "".join((one * number for one, number in text)) + rest
+    for text, rest in (
+        ([("😀", 10_000)], ""),
+        ([("长", 10_000)], ""),
+        ([('"', 10_000)], ""),
+        ([("\\", 7_500), ("\x01", 2_500)], ""),
+        ([("\x01", 8_500)], ""),
+    )
+]
+
+
+def heavy_files(text: str) -> list[Attachment]:
+    """As much as goes with a text."""
+    files: list[Attachment] = []
+    while len(files) < 10:
+        file: Attachment = {"url": f"https://example.com/{'a' * 2028}", "name": '"' * 255, "type": "字" * 100}
+        while weight(text, [*files, file]) > MAX_MESSAGE_BYTES:
+            if len(file["url"]) <= 30:
+                return files
+            file["url"], file["name"], file["type"] = file["url"][:-10], "", ""
+        files.append(file)
+    return files
+
+
+@pytest.mark.parametrize("text", HEAVIEST, ids=[ascii(text[:1]) for text in HEAVIEST])
+def test_the_largest_page_of_messages_fits_into_lambdas_answer(deployment: Deployment, text: str) -> None:
     made = create(deployment)
-    files = [{"url": "https://example.com/" + "a" * 2028, "name": "字" * 255, "type": "a" * 100}] * 10
-    assert say(deployment, made, text="😀" * 10_000, attachments=files).status == 201
-    assert say(deployment, made, text="\u0001" * 9_999 + "a").status == 201
-    messages = [event["data"] for event in told() if event["type"] == "conversation.message"]
-    assert {len(message["text"]) for message in messages} == {10_000}
+    files = heavy_files(text)
+    assert len(files) == 10 or weight(text, files) > MAX_MESSAGE_BYTES - 200
+    sent = say(deployment, made, text=text, attachments=files, sender_id='"' * 128)
+    assert sent.status == 201
+    (item,) = table.items(table.Query(table.entities(), keys.partition("default", "MESSAGE", made["id"])))
+    table.put_many(table.entities(), [item | {"sk": ids.new("msg")} for _ in range(99)])
+    answer = deployment.call("GET", f"{CONVERSATIONS}/{made['id']}/messages?limit=100")
+    assert len(answer.json["data"]["items"]) == 100
+    assert {len(one["text"]) for one in answer.json["data"]["items"]} == {len(text)}
+    returned = {"statusCode": 200, "headers": dict(answer.headers), "body": answer.text}
+    assert len(json.dumps(returned, ensure_ascii=False).encode()) < 6_291_556
+    assert sent.json["data"]["text"] in [event["data"].get("text") for event in told()]
     assert memory.received("PoisonEventsQueue") == []
-    assert len(json.dumps(messages[0], ensure_ascii=False).encode()) > 60_000
+
+
+PEOPLE = (
+    "a",
+    "a#active",
+    "a#active#active",
+    "a%23active",
+    "a%2523active",
+    "#",
+    "张三",
+    "auth0|123",
+    "user 1",
+    "-x",
+    "_",
+)
+
+
+def test_people_have_whatever_ids_their_systems_gave_them(deployment: Deployment) -> None:
+    made = {}
+    for person in PEOPLE:
+        made[person] = create(deployment, user_id=person)["id"]
+        patch(deployment, {"id": made[person]}, {"assignee_id": person})
+        say(deployment, {"id": made[person]}, "agent", sender_id=person)
+        ticket = deployment.call("POST", "/v1/tickets", {"title": "a", "assignee_id": person})
+        assert ticket.status == 201
+        found = deployment.call("GET", f"/v1/tickets?assignee_id={quote(person)}").json["data"]["items"]
+        assert [one["id"] for one in found] == [ticket.json["data"]["id"]]
+    for person, conversation in made.items():
+        for name in ("user_id", "assignee_id"):
+            for more in ("", "&status=active"):
+                assert listed(deployment, f"{name}={quote(person)}{more}") == [conversation], person
+            assert listed(deployment, f"{name}={quote(person)}&status=closed") == []
+
+
+def test_conversations_of_a_time_are_counted_by_small_rows(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [create(deployment) for _ in range(5)]
+    patch(deployment, made[1], {"status": "closed"})
+    client = aws.dynamodb()
+    read: list[tuple[str | None, bool]] = []
+
+    def query(**parameters: Any) -> Any:
+        read.append((parameters.get("IndexName"), parameters.get("Select") == "COUNT"))
+        return run(**parameters)
+
+    run = client.query
+    monkeypatch.setattr(client, "query", query)
+    since = made[0]["created_at"]
+    data = deployment.call("GET", f"{CONVERSATIONS}?limit=2&start_time={since}").json["data"]
+    assert (data["total"], [one["id"] for one in data["items"]]) == (5, [made[4]["id"], made[3]["id"]])
+    assert read == [(None, False), ("gsi1", True), ("gsi1", True)]
+    monkeypatch.setattr(paging, "MAX_OFFSET_ROWS", 4)
+    refused = deployment.call("GET", f"{CONVERSATIONS}?limit=2&start_time={since}")
+    assert (refused.status, refused.json["details"][0]["field"]) == (400, "page")
+
+
+@pytest.mark.parametrize("header", [{}, {"if_match": '"1"'}, {"if_match": "*"}])
+def test_a_change_meets_a_transaction(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, header: dict[str, str]
+) -> None:
+    made = create(deployment)
+
+    def contended(*_: Any) -> None:
+        raise table.Contended
+
+    with monkeypatch.context() as inner:
+        inner.setattr(table, "write", contended)
+        refused = patch(deployment, made, {"status": "closed"}, **header)
+    assert (refused.status, refused.json["code"]) == (409, 409)
+    assert patch(deployment, made, {"status": "closed"}, **header).status == 200
+
+
+def test_a_message_is_held_against_no_version_and_a_change_against_none_known(deployment: Deployment) -> None:
+    made = create(deployment)
+    path = f"{CONVERSATIONS}/{made['id']}"
+    body = {"text": "a", "sender": "agent"}
+    assert deployment.call("POST", f"{path}/messages", body, headers={"if-match": '"99"'}).status == 201
+    assert patch(deployment, made, {"assignee_id": "a"}, if_none_match="*").status == 200

@@ -109,6 +109,17 @@ def test_the_description_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DESCRIPTION).validate()
 
 
+def test_a_change_lists_a_422_only_where_a_rule_gives_it() -> None:
+    changes = {route for route in OPERATIONS if route.startswith(("PUT ", "PATCH ", "DELETE "))}
+    user = "/v1/users/{user_id}"
+    assert {route for route in changes if "422" in OPERATIONS[route]["responses"]} == {
+        f"PUT {user}",
+        f"PATCH {user}",
+        f"DELETE {user}",
+        "PATCH /v1/tickets/{ticket_id}",
+    }
+
+
 def test_operations_have_names_of_their_own() -> None:
     hooks = [hook["post"] for hook in DESCRIPTION["webhooks"].values()]
     names = [operation["operationId"] for operation in [*OPERATIONS.values(), *hooks]]

@@ -207,6 +207,23 @@ def test_a_ticket_is_made_from_a_conversation(deployment: Deployment) -> None:
     assert untold.json["data"]["description"] == ""
 
 
+def test_a_ticket_from_a_conversation_takes_the_permission_to_read_it(deployment: Deployment) -> None:
+    conversation = start(deployment, initial_message="秘密")
+    for permissions in (["tickets:write"], ["write"], ["tickets:write", "conversations:write", "tickets:read"]):
+        key = deployment.new_key(*permissions)["key"]
+        for name in (conversation, ids.new("conv")):
+            for body in ({"conversation_id": name}, EXAMPLE | {"conversation_id": name, "description": "a"}):
+                assert refused(deployment.call("POST", TICKETS, body, key=key), 403, "权限不足") == {}
+                answer = deployment.call("POST", TICKETS, body, key=key, headers=ENGLISH)
+                assert refused(answer, 403, "The credential lacks the permission for this") == {}
+        assert deployment.call("POST", TICKETS, EXAMPLE | {"conversation_id": None}, key=key).status == 201
+    for permissions in (["tickets:write", "conversations:read"], ["tickets:write", "read"], ["admin"]):
+        key = deployment.new_key(*permissions)["key"]
+        answer = deployment.call("POST", TICKETS, {"conversation_id": conversation}, key=key)
+        assert (answer.status, answer.json["data"]["description"]) == (201, "秘密")
+    assert len(listed(deployment)) == 6
+
+
 def test_a_conversation_without_a_word_gives_no_title(deployment: Deployment) -> None:
     conversation = start(deployment)
     path = f"/v1/conversations/{conversation}/messages"

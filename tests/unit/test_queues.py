@@ -43,7 +43,9 @@ def test_what_the_queue_does_not_take_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert queues.send("https://queue", []) == set()
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "1", "null", '"a"', '{"other": 1}'])
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "1", "null", '"a"', '{"other": 1}', "[" * 100_000], ids=lambda body: body[:12]
+)
 def test_a_message_that_is_none_goes_alone(body: str) -> None:
     event = {"Records": [{"messageId": "1", "body": body}, {"messageId": "2", "body": json.dumps({"id": "a"})}]}
     messages, broken = queues.read(event, "id")

@@ -1,11 +1,13 @@
 """Shapes of conversations and messages on the wire (document 2 "对话查询")."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypedDict, get_args
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from functions.support.people import PersonId
-from hub.web.validation import Body, PageParameters, not_blank, refused
+from hub.web.validation import Body, PageParameters, Time, not_blank, refused
 
 Status = Literal["active", "closed"]
 Channel = Literal[
@@ -34,8 +36,8 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 MAX_TEXT = 10_000
 MAX_ATTACHMENTS = 10
-MAX_USER_ID = 256
-"""Of a contact's id as its platform has it."""
+MAX_MESSAGE_BYTES = 60_000
+"""Of text and attachments by `weight`: a page of 100 messages must stay below Lambda's 6 MB."""
 
 
 def _web_address(url: str) -> str:
@@ -57,12 +59,32 @@ class NewAttachment(Body):
     type: Annotated[str, Field(max_length=100)] = ""
 
 
+class Attachment(TypedDict):
+    """A file of a message."""
+
+    url: str
+    name: str
+    type: str
+
+
+def weight(text: str, attachments: Sequence[Attachment]) -> int:
+    """The bytes of a message in an answer: as Lambda's return value it is JSON within JSON."""
+    shown = json.dumps([text, attachments], ensure_ascii=False)
+    return len(json.dumps(shown, ensure_ascii=False).encode())
+
+
 class NewConversation(Body):
     """Body of `POST /v1/conversations`. `initial_message` is the customer's."""
 
     user_id: PersonId
     channel: Channel
     initial_message: Text | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.initial_message is not None and weight(self.initial_message, []) > MAX_MESSAGE_BYTES:
+            raise refused("too_many_bytes", field="initial_message", limit=MAX_MESSAGE_BYTES)
+        return self
 
 
 class ConversationChange(Body):
@@ -88,18 +110,27 @@ class NewMessage(Body):
     def _says_something(self) -> Self:
         if not self.text.strip() and not self.attachments:
             raise refused("missing", field="text")
+        if weight(self.text, self.files) > MAX_MESSAGE_BYTES:
+            raise refused(
+                "too_many_bytes", field="attachments" if self.attachments else "text", limit=MAX_MESSAGE_BYTES
+            )
         return self
+
+    @property
+    def files(self) -> list[Attachment]:
+        """Its attachments as they are kept."""
+        return [{"url": one.url, "name": one.name, "type": one.type} for one in self.attachments]
 
 
 class ConversationParameters(PageParameters):
     """Query of `GET /v1/conversations`; those made from `start_time` to `end_time`, both included."""
 
     status: Status | None = None
-    start_time: AwareDatetime | None = None
-    end_time: AwareDatetime | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
     channel: Channel | None = None
-    user_id: Annotated[str, Field(min_length=1, max_length=MAX_USER_ID)] | None = None
-    assignee_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    user_id: PersonId | None = None
+    assignee_id: PersonId | None = None
 
     @model_validator(mode="after")
     def _one_period(self) -> Self:
@@ -144,14 +175,6 @@ class Conversation(TypedDict):
     closed_at: str | None
     contact: Contact | None
     version: int
-
-
-class Attachment(TypedDict):
-    """A file of a message."""
-
-    url: str
-    name: str
-    type: str
 
 
 class Message(TypedDict):

@@ -1,9 +1,10 @@
 """What can be done with conversations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from functions.support import versioned
 from functions.support.conversations import store
 from functions.support.conversations.models import (
     Contact,
@@ -16,17 +17,15 @@ from functions.support.conversations.models import (
     NewMessage,
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
+from functions.support.versioned import Expects
 from hub import events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table
 from hub.store.paging import Page
 from hub.web.request import Versioned
-from hub.web.validation import iso
 
 CHANGEABLE = tuple(ConversationChange.model_fields)
-TRIES = 6
-"""Of a message that meets other writes of its conversation."""
 
 
 def create(caller: Caller, wanted: NewConversation) -> Versioned[Conversation]:
@@ -42,7 +41,7 @@ def create(caller: Caller, wanted: NewConversation) -> Versioned[Conversation]:
     )
     if wanted.initial_message is None:
         table.write(creation(caller, conversation))
-        return _versioned(conversation)
+        return Versioned(shown(conversation), conversation.version)
     message = StoredMessage(
         id=ids.new("msg", now),
         conversation_id=conversation.id,
@@ -54,7 +53,7 @@ def create(caller: Caller, wanted: NewConversation) -> Versioned[Conversation]:
     )
     opened = after_message(replace(conversation, version=0), message)
     table.write(addition(caller, opened, message), creation(caller, opened))
-    return _versioned(opened)
+    return Versioned(shown(opened), opened.version)
 
 
 def listed(tenant: str, wanted: ConversationParameters) -> Page[Conversation]:
@@ -65,11 +64,12 @@ def listed(tenant: str, wanted: ConversationParameters) -> Page[Conversation]:
 
 def get(tenant: str, conversation_id: str) -> Versioned[Conversation]:
     """Show a conversation."""
-    return _versioned(store.get(tenant, conversation_id))
+    found = store.get(tenant, conversation_id)
+    return Versioned(shown(found), found.version)
 
 
 def change(
-    caller: Caller, conversation_id: str, wanted: ConversationChange, expects: Callable[[int], None]
+    caller: Caller, conversation_id: str, wanted: ConversationChange, expects: Expects
 ) -> Versioned[Conversation]:
     """Change the fields that were sent; what changes nothing is written nowhere.
 
@@ -82,17 +82,16 @@ def change(
     expects(before.version)
     after = _changed(before, changes)
     if after == before:
-        return _versioned(before)
+        return Versioned(shown(before), before.version)
     told = [_update(caller, before, after)]
     if after.status == "closed" != before.status:
         told.append(events.event("conversation.closed", caller, _told(after)))
     try:
-        table.write(store.replacement(caller.tenant, after, before.version, told))
-    except table.ConditionFailed as failure:
-        if failure.item:
-            expects(failure.item["version"])
+        versioned.write(before.version, store.replacement(caller.tenant, after, before.version, told))
+    except versioned.Changed as race:
+        expects(race.version)
         raise Conflict from None
-    return _versioned(after)
+    return Versioned(shown(after), after.version)
 
 
 def messages(tenant: str, conversation_id: str, wanted: MessageParameters) -> Page[Message]:
@@ -106,15 +105,15 @@ def add_message(caller: Caller, conversation_id: str, wanted: NewMessage) -> Mes
 
     Raises `Unprocessable` for an agent's in a closed one, `Unavailable` where others were faster at every try.
     """
-    for attempt in range(TRIES):
+    for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         before = store.get(caller.tenant, conversation_id, consistent=True)
         if wanted.sender == "agent" and before.status == "closed":
             raise Unprocessable("conversation_closed")
         message = _new_message(caller, before, wanted)
         try:
-            table.write(*continuation(caller, before, message))
-        except (table.ConditionFailed, table.Contended):
+            versioned.write(before.version, *continuation(caller, before, message))
+        except versioned.Changed:
             continue
         return shown_message(message)
     raise Unavailable
@@ -143,7 +142,7 @@ def continuation(caller: Caller, before: StoredConversation, message: StoredMess
     """The writes of a message and of the conversation that it continues, which must be as it was read."""
     after = after_message(before, message)
     told = [_update(caller, before, after)] if after.status != before.status else []
-    return addition(caller, after, message), store.replacement(caller.tenant, after, before.version, told)
+    return store.replacement(caller.tenant, after, before.version, told), addition(caller, after, message)
 
 
 def creation(caller: Caller, conversation: StoredConversation) -> table.Put:
@@ -180,11 +179,11 @@ def shown(conversation: StoredConversation) -> Conversation:
         "updated_at": times.iso(conversation.updated_at / 1000),
         "assignee_id": conversation.assignee_id,
         "satisfaction": conversation.satisfaction,
-        "rated_at": _iso(conversation.rated_at),
+        "rated_at": versioned.iso(conversation.rated_at),
         "message_count": conversation.message_count,
-        "last_message_at": _iso(conversation.last_message_at),
-        "waiting_since": _iso(conversation.waiting_since),
-        "closed_at": _iso(conversation.closed_at),
+        "last_message_at": versioned.iso(conversation.last_message_at),
+        "waiting_since": versioned.iso(conversation.waiting_since),
+        "closed_at": versioned.iso(conversation.closed_at),
         "contact": conversation.contact,
         "version": conversation.version,
     }
@@ -229,19 +228,15 @@ def _new_message(caller: Caller, conversation: StoredConversation, wanted: NewMe
         sender=wanted.sender,
         sender_id=wanted.sender_id or by_default,
         text=wanted.text,
-        attachments=[{"url": one.url, "name": one.name, "type": one.type} for one in wanted.attachments],
+        attachments=wanted.files,
         created_at=now,
         response_seconds=waited,
     )
 
 
-def _versioned(conversation: StoredConversation) -> Versioned[Conversation]:
-    return Versioned(shown(conversation), conversation.version)
-
-
 def _update(caller: Caller, before: StoredConversation, after: StoredConversation) -> dict[str, Any]:
-    changed = [name for name in CHANGEABLE if getattr(after, name) != getattr(before, name)]
-    return events.event("conversation.updated", caller, {**_told(after), "changed": changed})
+    changes = [name for name in CHANGEABLE if getattr(after, name) != getattr(before, name)]
+    return events.event("conversation.updated", caller, {**_told(after), "changes": changes})
 
 
 def _told(conversation: StoredConversation) -> dict[str, Any]:
@@ -256,7 +251,3 @@ def _address(contact: Contact) -> dict[str, str]:
         "platform": contact["platform"],
         "contact_id": contact["id"],
     }
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    return iso(None if milliseconds is None else milliseconds // 1000)

@@ -5,7 +5,7 @@ is counted from its events afterwards, and what was told of both ways counts onc
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,27 +59,28 @@ class Rebuilt:
 
 
 def rebuild(only: str | None = None) -> dict[str, Rebuilt]:
-    """Count everything of one tenant or of all anew, in one scan of the table; answers with each tenant's outcome.
+    """Count everything of one tenant or of all anew; answers with each tenant's outcome.
 
-    One that was interrupted is repaired by another. Raises `Unavailable`.
+    One scan of the table finds the tenants, whose figures are all forgotten before another counts. One that was
+    interrupted is repaired by another. Raises `Unavailable`.
     """
     found: dict[str, Rebuilt] = {}
-    for page in _pages(only):
+    for tenant in sorted({item["pk"].split("#")[1] for page in _pages(only, ["pk"]) for item in page}):
+        found[tenant] = Rebuilt(_figures(tenant))
+        counters.forget(tenant, _is_ours)
+    for page in _pages(only, _READ):
         facts: list[Fact] = []
         for item in page:
             _, tenant, kind, *_ = item["pk"].split("#")
-            if tenant not in found:
-                found[tenant] = Rebuilt(_figures(tenant))
-                counters.forget(tenant, _is_ours)
+            # A tenant may have been made since the first scan: nothing of it is counted yet.
+            found.setdefault(tenant, Rebuilt({}))
             if "deleted_at" in item or kind == _TENANT:
                 continue
             try:
-                told = count.fact(_event(tenant, kind, item))
+                facts.append(count.fact(_event(tenant, kind, item)))
             except (ValueError, KeyError, TypeError):
                 found[tenant].broken.append(item["sk"])
-                continue
-            if told:
-                facts.append(told)
+            else:
                 found[tenant].things[kind] += 1
         counters.count(facts)
     for tenant, rebuilt in found.items():
@@ -87,8 +88,8 @@ def rebuild(only: str | None = None) -> dict[str, Rebuilt]:
     return found
 
 
-def _pages(only: str | None) -> Iterator[list[Item]]:
-    """The items that count for something, and each tenant's own, so that none is missed that has nothing (any more)."""
+def _pages(only: str | None, read: Sequence[str]) -> Iterator[list[Item]]:
+    """Attributes of the items that count, and each tenant's own: none is missed that has nothing (any more)."""
     kinds = {"tenant": _TENANT, "conversation": conversations.KIND, "ticket": tickets.KIND}
     values = {f":{name}": f"#{kind}" for name, kind in kinds.items()} | {":message": f"#{conversations.MESSAGES}#"}
     wanted = " OR ".join(f"contains(pk, :{name})" for name in kinds)
@@ -104,8 +105,8 @@ def _pages(only: str | None) -> Iterator[list[Item]]:
             ConsistentRead=True,
             FilterExpression=condition,
             ExpressionAttributeValues=to_item({**values, ":zero": 0}),
-            ProjectionExpression=", ".join(f"#{name}" for name in _READ),
-            ExpressionAttributeNames={f"#{name}": name for name in _READ},
+            ProjectionExpression=", ".join(f"#{name}" for name in read),
+            ExpressionAttributeNames={f"#{name}": name for name in read},
         )
     )
     known = {*kinds.values(), conversations.MESSAGES}

@@ -49,9 +49,12 @@ def _period(wanted: StatisticsParameters, zone: tzinfo) -> tuple[date, date]:
     last = wanted.end_date or datetime.fromtimestamp(times.now(), zone).date()
     first = wanted.start_date or last - (_DEFAULT_DAYS - 1) * _DAY
     if last < first:
+        if wanted.end_date is None:
+            raise InvalidRequest(FieldError("start_date", "in_the_future"))
         raise InvalidRequest(FieldError("end_date", "not_before", {"other": "start_date"}))
     if last - first >= MAX_DAYS * _DAY:
-        raise InvalidRequest(FieldError("end_date", "too_many_days", {"days": MAX_DAYS}))
+        named = "end_date" if wanted.end_date else "start_date"
+        raise InvalidRequest(FieldError(named, "too_many_days", {"days": MAX_DAYS}))
     return first, last
 
 

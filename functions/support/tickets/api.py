@@ -11,6 +11,7 @@ from functions.support.tickets.models import (
     TicketChange,
     TicketParameters,
 )
+from hub.errors import Forbidden
 from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request, Versioned
@@ -23,7 +24,12 @@ api = Api("tickets", D2(), bucket="support")
 
 @api.post("/v1/tickets", status=201)
 def create_ticket(request: Request, body: NewTicket) -> Versioned[Ticket]:
-    """Make a ticket, of its own or from a conversation."""
+    """Make a ticket, of its own or from a conversation.
+
+    One from a conversation shows what the customer wrote there, so it also needs `read` or `conversations:read`.
+    """
+    if body.conversation_id is not None and not request.accepted.allows("conversations", "read"):
+        raise Forbidden
     return service.create(request.caller, body)
 
 

@@ -1,9 +1,10 @@
 """What can be done with tickets: how they move, what is told of it, who wins when two change one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from functions.support import versioned
 from functions.support.tickets import store
 from functions.support.tickets.models import (
     MAX_TITLE,
@@ -16,6 +17,7 @@ from functions.support.tickets.models import (
     TicketParameters,
 )
 from functions.support.tickets.store import StoredComment, StoredTicket
+from functions.support.versioned import Expects
 from hub import events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
@@ -34,12 +36,6 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
 """Where a ticket can go from a status: what is resolved is opened again as in Zendesk, what is closed as in Zammad."""
 
 _DONE: frozenset[Status] = frozenset({"resolved", "closed"})
-
-TRIES = 6
-"""Of a comment that meets other changes of its ticket."""
-
-Expects = Callable[[int], None]
-"""Holds a version against what the caller has read (`Request.expects`)."""
 
 
 def create(caller: Caller, wanted: NewTicket) -> Versioned[Ticket]:
@@ -64,12 +60,13 @@ def create(caller: Caller, wanted: NewTicket) -> Versioned[Ticket]:
         store.add(caller.tenant, ticket, events.event("ticket.created", caller, _told(ticket)))
     except store.NoConversation:
         raise InvalidRequest(FieldError("conversation_id", "does_not_exist")) from None
-    return _versioned(ticket)
+    return Versioned(shown(ticket), ticket.version)
 
 
 def get(tenant: str, ticket_id: str) -> Versioned[Ticket]:
     """Show a ticket."""
-    return _versioned(store.get(tenant, ticket_id))
+    ticket = store.get(tenant, ticket_id)
+    return Versioned(shown(ticket), ticket.version)
 
 
 def listed(tenant: str, query: TicketParameters) -> Page[Ticket]:
@@ -93,24 +90,25 @@ def change(caller: Caller, ticket_id: str, wanted: TicketChange, expects: Expect
     expects(before.version)
     changes = {name: value for name, value in changes.items() if getattr(before, name) != value}
     if not changes and text is None:
-        return _versioned(before)
+        return Versioned(shown(before), before.version)
     said = None if text is None else _new_comment(caller, text, internal=False)
     try:
-        return _versioned(_write(caller, before, changes, said))
-    except store.Changed as race:
+        after = _write(caller, before, changes, said)
+    except versioned.Changed as race:
         expects(race.version)
         raise Conflict from None
+    return Versioned(shown(after), after.version)
 
 
 def comment(caller: Caller, ticket_id: str, wanted: NewComment) -> Comment:
     """Comment on a ticket, whatever else of it changes meanwhile."""
     made = _new_comment(caller, wanted.text, internal=wanted.internal)
-    for attempt in range(TRIES):
+    for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         before = store.get(caller.tenant, ticket_id, consistent=True)
         try:
             _write(caller, before, {}, made)
-        except store.Changed:
+        except versioned.Changed:
             continue
         return _shown_comment(ticket_id, made)
     raise Unavailable
@@ -136,8 +134,8 @@ def shown(ticket: StoredTicket) -> Ticket:
         "conversation_id": ticket.conversation_id,
         "created_at": times.iso(ticket.created_at / 1000),
         "updated_at": times.iso(ticket.updated_at / 1000),
-        "resolved_at": _time(ticket.resolved_at),
-        "closed_at": _time(ticket.closed_at),
+        "resolved_at": versioned.iso(ticket.resolved_at),
+        "closed_at": versioned.iso(ticket.closed_at),
         "comment_count": ticket.comment_count,
         "version": ticket.version,
     }
@@ -166,7 +164,7 @@ def _changed(before: StoredTicket, changes: Mapping[str, Any]) -> StoredTicket:
 def _write(
     caller: Caller, before: StoredTicket, changes: Mapping[str, Any], said: StoredComment | None
 ) -> StoredTicket:
-    """Write changes with their comment, and tell of both. Raises `store.Changed`, `Unprocessable`."""
+    """Write changes with their comment, and tell of both. Raises `versioned.Changed`, `Unprocessable`."""
     after = _changed(before, changes)
     names = [*changes]
     if said is not None:
@@ -205,14 +203,6 @@ def _beginning(text: str) -> str:
 
 def _told(ticket: StoredTicket) -> dict[str, Any]:
     return {"ticket_id" if name == "id" else name: value for name, value in shown(ticket).items()}
-
-
-def _versioned(ticket: StoredTicket) -> Versioned[Ticket]:
-    return Versioned(shown(ticket), ticket.version)
-
-
-def _time(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else times.iso(milliseconds / 1000)
 
 
 def _shown_comment(ticket_id: str, comment: StoredComment) -> Comment:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from functions.support import totals
+from functions.support import people, totals, versioned
 from functions.support.conversations import store as conversations
 from functions.support.tickets.models import Priority, Status
 from hub.errors import NotFound
@@ -24,17 +24,6 @@ BY_STATUS, BY_PRIORITY, BY_ASSIGNEE = "TICKET_STATUS", "TICKET_PRIORITY", "TICKE
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 _FIRST_MESSAGES = 10
-
-
-class Changed(Exception):
-    """The ticket is not as it was read, or is being written right now: nothing was written.
-
-    `version` is the one that stands there.
-    """
-
-    def __init__(self, version: int) -> None:
-        self.version = version
-        super().__init__(version)
 
 
 class NoConversation(Exception):
@@ -81,7 +70,9 @@ def add(tenant: str, ticket: StoredTicket, event: Mapping[str, Any]) -> None:
         writes.append(table.ConditionCheck(table.entities(), place, table.PRESENT))
     try:
         table.write(*writes)
-    except table.ConditionFailed:
+    except table.ConditionFailed as failure:
+        if failure.position != 1:
+            raise
         raise NoConversation from None
 
 
@@ -92,19 +83,11 @@ def replace(
     events: Sequence[Mapping[str, Any]],
     comment: StoredComment | None = None,
 ) -> None:
-    """Write a changed ticket, and with it the comment of the change. Raises `Changed`."""
-    item = _item(tenant, after, events)
-    writes: list[table.Operation] = [
-        table.Put(table.entities(), item, table.PRESENT + " AND #version = :seen", {"seen": before.version})
-    ]
+    """Write a changed ticket, and with it the comment of the change. Raises `versioned.Changed`."""
+    writes: list[table.Operation] = [versioned.replacement(_item(tenant, after, events), before.version)]
     if comment is not None:
         writes.append(table.Put(table.entities(), _comment_item(tenant, after.id, comment), table.ABSENT))
-    try:
-        table.write(*writes)
-    except table.ConditionFailed as failure:
-        raise Changed(failure.item["version"] if failure.item else 0) from None
-    except table.Contended:
-        raise Changed(before.version) from None
+    versioned.write(before.version, *writes)
 
 
 def get(tenant: str, ticket_id: str, *, consistent: bool = False) -> StoredTicket:
@@ -173,7 +156,7 @@ def _queries(
         return
     for one in STATUSES if status is None else (status,):
         if assignee_id is not None:
-            partition, index = keys.partition(tenant, BY_ASSIGNEE, assignee_id, one), "gsi3"
+            partition, index = keys.partition(tenant, BY_ASSIGNEE, people.key_part(assignee_id), one), "gsi3"
         elif priority is not None:
             partition, index = keys.partition(tenant, BY_PRIORITY, priority, one), "gsi2"
         else:
@@ -211,7 +194,8 @@ def _item(tenant: str, ticket: StoredTicket, events: Sequence[Mapping[str, Any]]
         "events": list(events),
     }
     if ticket.assignee_id is not None:
-        item |= keys.index(3, tenant, BY_ASSIGNEE, ticket.assignee_id, ticket.status, item_id=ticket.id)
+        assignee = people.key_part(ticket.assignee_id)
+        item |= keys.index(3, tenant, BY_ASSIGNEE, assignee, ticket.status, item_id=ticket.id)
     return item
 
 

@@ -47,7 +47,7 @@ def read(event: Mapping[str, Any], *required: str, within: str = "") -> tuple[di
     for record in event["Records"]:
         try:
             body = json.loads(record["body"])
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict) and within:
             body = body.get(within, body)

@@ -23,6 +23,7 @@ from operations.stack import OperationError, Stack
 from tests.contract import memory
 
 MAPPING = "a-mapping"
+VISIBILITY = memory.TEMPLATE["Resources"]["SupportStatisticsQueue"]["Properties"]["VisibilityTimeout"]
 
 
 class Lambda:
@@ -58,7 +59,9 @@ class StackInMemory(Stack):
 
     def __init__(self, functions: Lambda) -> None:
         super().__init__("hub-dev", boto3.Session(region_name=memory.REGION))
-        self.url = memory.client("sqs").create_queue(QueueName="SupportStatisticsQueue")["QueueUrl"]
+        self.url = memory.client("sqs").get_queue_url(QueueName="SupportStatisticsQueue")["QueueUrl"]
+        attributes = {"VisibilityTimeout": str(VISIBILITY)}
+        memory.client("sqs").set_queue_attributes(QueueUrl=self.url, Attributes=attributes)
         self.__dict__.update(functions=functions, queues=memory.client("sqs"))
 
     def resources(self, kind: str) -> dict[str, str]:
@@ -70,9 +73,30 @@ class StackInMemory(Stack):
         }[kind]
 
 
+class Watch:
+    """Time, which passes only where it is waited for."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        """As `time.monotonic`."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """As `time.sleep`."""
+        self.seconds += seconds
+
+
 @pytest.fixture
-def functions(monkeypatch: pytest.MonkeyPatch) -> Lambda:
-    monkeypatch.setattr(statistics, "_PAUSE_SECONDS", 0)
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    monkeypatch.setattr(statistics, "time", watch)
+    return watch
+
+
+@pytest.fixture
+def functions(watch: Watch) -> Lambda:
     return Lambda()
 
 
@@ -95,48 +119,75 @@ def test_it_tells_what_differed(stack: StackInMemory, functions: Lambda, capsys:
     stack.queues.send_message(QueueUrl=stack.url, MessageBody="{}")
     assert statistics.rebuild(stack, None) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Counting is off; 1 events wait, of which the figures before tell nothing", "Counting is on"]
-    assert lines[2] == "acme: counted tickets 1; 3 figures differed:"
-    assert re.fullmatch(r"  SUPPORT#20..-..-..T.. q._tickets: 0, now 1", lines[3])
-    assert lines[4:6] == ["  TICKETS open__low: 2, now 0", "  TICKETS open__medium: 5, now 1"]
-    assert lines[6:] == ["other: counted nothing; all agreed"]
+    assert lines[:3] == [
+        "The event source is off; now nothing must be in flight for 180 seconds",
+        "Counting is off; 1 events wait, of which the figures before tell nothing",
+        "Counting is on",
+    ]
+    assert lines[3] == "acme: counted tickets 1; 3 figures differed:"
+    assert re.fullmatch(r"  SUPPORT#20..-..-..T.. q._tickets: 0, now 1", lines[4])
+    assert lines[5:7] == ["  TICKETS open__low: 2, now 0", "  TICKETS open__medium: 5, now 1"]
+    assert lines[7:] == ["other: counted nothing; all agreed"]
     assert functions.changes == [False, True]
     assert statistics.rebuild(stack, "acme") == 0
-    assert capsys.readouterr().out.splitlines()[2:] == ["acme: counted tickets 1; all agreed"]
+    assert capsys.readouterr().out.splitlines()[3:] == ["acme: counted tickets 1; all agreed"]
 
 
 def test_many_differences_are_not_all_listed(stack: StackInMemory, capsys: pytest.CaptureFixture[str]) -> None:
     spoil("other", **{f"open__{number}": 1 for number in range(25)})
     assert statistics.rebuild(stack, "other") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2] == "other: counted nothing; 25 figures differed:"
-    assert (len(lines), lines[-1]) == (24, "  and 5 more")
+    assert lines[3] == "other: counted nothing; 25 figures differed:"
+    assert (len(lines), lines[-1]) == (25, "  and 5 more")
 
 
-def test_nobody_counts_meanwhile(stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+class InFlight:
+    """What SQS tells of messages in flight, look by look; then none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *told: int) -> None:
+        self.looks = 0
+        look = statistics._attribute
+
+        def attribute(stack: Stack, queue: str, which: str) -> int:
+            if which != "ApproximateNumberOfMessagesNotVisible":
+                return look(stack, queue, which)
+            self.looks += 1
+            return told[self.looks - 1] if self.looks <= len(told) else 0
+
+        monkeypatch.setattr(statistics, "_attribute", attribute)
+
+
+@pytest.mark.parametrize(("told", "last"), [((), None), ((3, 1), 2), ((0, 0, 2), 3), ((*[0] * 100, 1), 101)])
+def test_nobody_counts_meanwhile(
+    stack: StackInMemory,
+    functions: Lambda,
+    watch: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+    told: tuple[int, ...],
+    last: int | None,
+) -> None:
     functions.slow = 3
+    in_flight = InFlight(monkeypatch, *told)
     seen: list[tuple[bool, int]] = []
-    message = stack.queues.send_message(QueueUrl=stack.url, MessageBody="{}")
-    assert message
-    (taken,) = stack.queues.receive_message(QueueUrl=stack.url)["Messages"]
-    look = statistics._messages
-    looks: list[str] = []
-
-    def done_after_three_looks(*told: Any) -> int:
-        looks.append(told[2])
-        if len(looks) == 3:
-            stack.queues.delete_message(QueueUrl=stack.url, ReceiptHandle=taken["ReceiptHandle"])
-        return look(*told)
 
     def rebuilding(only: str | None) -> dict[str, Any]:
-        seen.append((functions.on, len(looks)))
+        seen.append((functions.on, in_flight.looks))
         return {}
 
-    monkeypatch.setattr(statistics, "_messages", done_after_three_looks)
     monkeypatch.setattr(rebuild, "rebuild", rebuilding)
     assert statistics.rebuild(stack, None) == 0
-    assert seen == [(False, 4)], "off, and only when nothing was in flight any more"
+    after = VISIBILITY + 1
+    assert seen == [(False, after + (last or 0))], "off, and nothing in flight for as long as a batch can be"
     assert functions.on
+
+
+def test_the_emulators_number_is_taken_at_once(
+    stack: StackInMemory, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.is_embedded = True
+    in_flight = InFlight(monkeypatch, 1, 1)
+    assert statistics.rebuild(stack, None) == 0
+    assert in_flight.looks == 3
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Unavailable, ZeroDivisionError])
@@ -174,8 +225,7 @@ def test_if_it_cannot_be_switched_on_it_says_how(stack: StackInMemory, functions
 def test_work_that_never_ends_is_not_waited_for(
     stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statistics, "_IN_FLIGHT_SECONDS", -1)
-    monkeypatch.setattr(statistics, "_messages", lambda *_: 1)
+    InFlight(monkeypatch, *[1, *[0] * (VISIBILITY - 1)] * 10)
     with pytest.raises(OperationError, match="run it again"):
         statistics.rebuild(stack, None)
     assert functions.changes == [False, True]

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import count as numbers
 from random import Random
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from functions.support.statistics.models import StatisticsParameters
 from functions.support.tickets import service as tickets
 from functions.support.tickets.models import NewTicket, TicketChange
 from hub import aws as clients
-from hub import times
+from hub import telemetry, times
 from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import counters, keys, table
@@ -89,8 +90,9 @@ class Desk:
         self.conversations[one] = dict(changed.data)
 
     def events(self) -> list[dict[str, Any]]:
-        """Everything that was published of it, as the bus has it."""
-        return [event for event in memory.published() if event["detail"]["tenant"] == self.tenant]
+        """Everything of it that the rule queues to be counted, as the bus has it."""
+        happened = memory.published("SupportStatisticsQueue")
+        return [event for event in happened if event["detail"]["tenant"] == self.tenant]
 
     def statistics(self, **query: str) -> Any:
         """What the API tells."""
@@ -225,6 +227,37 @@ def test_a_rebuild_of_one_tenant_leaves_the_others_and_other_counters(desk: Desk
     assert counters.read(desk.tenant, "ORDERS") == {"paid": 1}
 
 
+def test_all_is_forgotten_before_anything_is_counted(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    desks = [desk, Desk(clock), Desk(clock)]
+    for one in desks:
+        handle(busy(one))
+    pages, add = rebuild._pages, counters.count
+    found: list[list[str]] = []
+
+    def add_and_look(facts: Any) -> None:
+        found.append([name for one in desks for name, _ in counters.all_of(one.tenant)])
+        add(facts)
+
+    monkeypatch.setattr(rebuild, "_pages", lambda *told: ([item] for page in pages(*told) for item in page))
+    monkeypatch.setattr(counters, "count", add_and_look)
+    rebuild.rebuild()
+    assert found[0] == []
+    assert all(one.told() == one.expected() for one in desks)
+
+
+def test_a_tenant_that_is_made_during_a_rebuild_is_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = rebuild._pages
+
+    def made_after_the_first_scan(only: str | None, read: Any) -> Iterator[Any]:
+        yield from pages(only, read)
+        if read == ["pk"]:
+            desk.do("ticket", Random(1))
+
+    monkeypatch.setattr(rebuild, "_pages", made_after_the_first_scan)
+    assert [*rebuild.rebuild()] == [desk.tenant]
+    assert desk.told() == desk.expected()
+
+
 def test_a_tenant_that_has_nothing_any_more_has_no_figures_either(desk: Desk) -> None:
     table.write(table.Put(table.entities(), {**keys.entity(desk.tenant, "TENANT", desk.tenant), "name": "a"}))
     corrupt(desk.tenant)
@@ -242,7 +275,7 @@ def test_a_straggler_is_counted_whole_or_not_at_all(desk: Desk, monkeypatch: pyt
 
         def interrupted(name: str, items: Any, calls: Iterator[int] = calls, early: int = early) -> None:
             if next(calls) == early:
-                counters.count([fact for event in happened if (fact := count.fact(event["detail"]))])
+                counters.count([count.fact(event["detail"]) for event in happened])
             delete(name, items)
 
         with monkeypatch.context() as patched:
@@ -291,6 +324,7 @@ def on_the_bus(name: str = "conversation.created", tenant: Any = "acme", **chang
         on_the_bus("order.paid"),
         on_the_bus("conversation.message", message_id="msg_1", response_seconds=-1),
         on_the_bus("conversation.message", message_id="msg_1"),
+        on_the_bus("conversation.message", message_id="msg_1", response_seconds=None),
         on_the_bus(tenant=None),
         on_the_bus(tenant=["acme"]),
         on_the_bus(tenant="a#b"),
@@ -311,9 +345,24 @@ def test_what_cannot_be_counted_goes_alone(body: Any) -> None:
     assert _counted("acme", totals.CONVERSATIONS) == {"active__web": 2}
 
 
-def test_a_message_that_answers_nobody_counts_for_nothing() -> None:
-    assert handle([on_the_bus("conversation.message", message_id="msg_1", response_seconds=None)]) == []
-    assert [item for item in memory.stored() if item["pk"]["S"].startswith("T#acme#")] == []
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"reply_to": {"contact_id": "+8613800138000"}, "text": "+8613800138000", "message_id": None},
+        {"message_id": "msg_1", "response_seconds": "+8613800138000"},
+        {"message_id": "+8613800138000" * 20, "response_seconds": 1},
+        {"message_id": "msg_1", "response_seconds": 1, "created_at": "tel:+8613800138000"},
+        "+8613800138000",
+    ],
+)
+def test_a_customers_number_is_not_logged(monkeypatch: pytest.MonkeyPatch, data: Any) -> None:
+    log = StringIO()
+    (handler,) = telemetry.logger().handlers
+    monkeypatch.setattr(handler, "stream", log)
+    event = {"detail": {"id": "evt_1", "type": "conversation.message", "tenant": "acme", "data": data}}
+    assert handle([event]) == ["0"]
+    assert "an event cannot be counted" in log.getvalue()
+    assert "13800138000" not in log.getvalue()
 
 
 def test_an_answer_is_remembered_for_thirty_days(clock: Clock) -> None:

@@ -9,18 +9,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from functions.support import inbound
 from functions.support.conversations import service, store
 from functions.support.conversations.models import (
+    MAX_MESSAGE_BYTES,
     Conversation,
     ConversationChange,
     ConversationParameters,
     Message,
     MessageParameters,
     NewMessage,
+    weight,
 )
-from hub import times
+from hub import aws, times
 from hub.events import Caller
 from hub.store import table
 from tests.conftest import Clock
@@ -246,15 +250,24 @@ GARBLED = [
     received(9) | {"data": []},
     *(without(name) for name in ("integration_id", "platform", "contact", "message_id", "type", "timestamp")),
     received(9, contact={"id": ""}),
-    received(9, contact={"id": "a" * 257}),
+    received(9, contact={"id": "😀" * 256}),
+    received(9, contact={"id": "a" * 129}),
+    received(9, contact={"id": "a\nb"}),
+    received(9, contact={"id": "\ud800"}),
+    received(9, integration_id="int_1#"),
+    received(9, integration_id="i" * 129),
+    received(9, text="\ud800"),
     received(9, text=5),
     received(9, timestamp="yesterday"),
     received(9, timestamp="2026-11-20T13:00:00"),
-    received(9, attachments=[{"url": "javascript:alert(1)"}]),
+    received(9, timestamp=Clock.START),
+    received(9, timestamp=f"{Clock.START}"),
+    received(9, attachments=None),
+    "[" * 100_000,
 ]
 
 
-@pytest.mark.parametrize("garbled", GARBLED, ids=lambda one: json.dumps(one)[-60:])
+@pytest.mark.parametrize("garbled", GARBLED, ids=[ascii(one)[-60:] for one in GARBLED])
 def test_what_is_none_goes_to_the_dead_letters_alone(garbled: Any) -> None:
     assert take(received(1), garbled, received(2)) == ["1"]
     (made,) = conversations()
@@ -273,6 +286,106 @@ def test_more_than_a_message_holds_is_cut_and_a_sticker_is_seen() -> None:
     assert long["text"] == "长" * 10_000
     assert (image["text"], len(image["attachments"]), len(image["attachments"][0]["name"])) == ("", 10, 255)
     assert sticker["text"] == "[sticker]"
+
+
+def test_an_attachment_that_is_none_is_left_out_alone() -> None:
+    good = {"url": "https://example.com/a.png", "name": "", "type": ""}
+    bad: list[Any] = [
+        {"url": "javascript:alert(1)"},
+        {"url": f"https://example.com/{'a' * 2048}"},
+        {"url": 5},
+        {},
+        "https://example.com/a.png",
+        None,
+    ]
+    take(
+        received(1, attachments=[*bad, good]),
+        received(2, seconds=1, attachments=[*[good] * 10, *bad]),
+        received(3, seconds=2, type="image", text="", attachments=bad),
+    )
+    (made,) = conversations()
+    mixed, full, none = messages(made["id"])
+    assert (mixed["attachments"], full["attachments"]) == ([good], [good] * 10)
+    assert (none["text"], none["attachments"]) == ("[image]", [])
+
+
+def test_a_message_is_no_heavier_than_one_that_is_posted() -> None:
+    files = [{"url": f"https://example.com/{'a' * 2000}", "name": "字" * 255} for _ in range(10)]
+    take(
+        received(1, text="\x01" * 10_000, attachments=files[:1]),
+        received(2, seconds=1, text="😀" * 10_000, attachments=files),
+    )
+    (made,) = conversations()
+    controls, emoji = messages(made["id"])
+    assert (controls["text"], len(controls["attachments"])) == ("\x01" * 7500, 1)
+    assert (len(emoji["text"]), len(emoji["attachments"])) == (10_000, 7)
+    for one in (controls, emoji):
+        assert weight(one["text"], one["attachments"]) <= MAX_MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("sent", ["9999-12-31T23:59:59-12:00", "2999-01-01T00:00:00Z"])
+def test_a_time_ahead_is_that_of_arrival(sent: str, clock: Clock) -> None:
+    assert take(received(1), received(2, timestamp=sent)) == []
+    clock.advance(1)
+    assert take(received(3, seconds=1)) == []
+    (made,) = conversations()
+    assert made["last_message_at"] == times.iso(Clock.START + 1)
+    assert messages(made["id"])[-1]["text"] == "消息3"
+
+
+def test_a_time_before_all_others_is_kept_as_far_as_ids_tell() -> None:
+    assert take(received(1, timestamp="0001-01-01T00:00:00+12:00")) == []
+    (made,) = conversations()
+    assert messages(made["id"])[0]["created_at"] == "1970-01-01T00:00:00Z"
+
+
+def test_a_duplicate_is_told_whatever_time_it_names() -> None:
+    assert take(received(1), received(1, seconds=-9)) == []
+    (made,) = conversations()
+    assert made["message_count"] == len(messages(made["id"])) == 1
+
+
+def test_the_greatest_ids_that_are_taken_fit_into_keys() -> None:
+    people = [{"id": one * 128, "name": ""} for one in ("😀", "#", "%")]
+    told = [
+        received(number, contact=one, integration_id="i" * 128, message_id=one["id"] + "😀" * 384)
+        for number, one in enumerate(people)
+    ]
+    assert take(*told) == []
+    for one in people:
+        found = service.listed("default", ConversationParameters(user_id=one["id"])).items
+        assert [made["user_id"] for made in found] == [one["id"]]
+
+
+@pytest.mark.parametrize("error", [ValueError("a"), ClientError({"Error": {"Code": "ValidationException"}}, "PutItem")])
+def test_what_cannot_be_written_fails_alone(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = table.write
+
+    def wrong_once(*operations: Any) -> None:
+        monkeypatch.setattr(table, "write", write)
+        raise error
+
+    monkeypatch.setattr(table, "write", wrong_once)
+    assert take(received(1), received(2)) == ["0"]
+    assert conversations()[0]["message_count"] == 1
+
+
+def test_a_batch_that_meets_others_every_time_is_through_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    conflict = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "CancellationReasons": [{"Code": "TransactionConflict"}],
+    }
+
+    def conflicting(**_: Any) -> None:
+        raise ClientError(conflict, "TransactWriteItems")  # type: ignore[arg-type]
+
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr(aws.dynamodb(), "transact_write_items", conflicting)
+    assert len(take(*(received(number) for number in range(10)))) == 10
+    timeout = yaml_parse((memory.ROOT / "template.yaml").read_text())["Resources"]["SupportInboundFunction"]
+    assert sum(waited) < timeout["Properties"]["Timeout"] - 5, "five seconds for its calls"
 
 
 def test_an_unknown_platform_is_another_channel() -> None:

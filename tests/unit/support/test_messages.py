@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.support import versioned
 from functions.support.conversations import service, store
 from functions.support.conversations.models import (
     ConversationChange,
@@ -130,10 +131,10 @@ def test_an_agent_closes_while_a_customer_writes(monkeypatch: pytest.MonkeyPatch
 def test_tries_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "back_off", lambda _: None)
     conversation = new()
-    interleave(monkeypatch, lambda: say(conversation, "customer"), service.TRIES)
+    interleave(monkeypatch, lambda: say(conversation, "customer"), versioned.TRIES)
     with pytest.raises(Unavailable):
         say(conversation, "agent")
-    assert store.get("default", conversation).message_count == service.TRIES + 1
+    assert store.get("default", conversation).message_count == versioned.TRIES + 1
 
 
 def test_many_write_at_once() -> None:

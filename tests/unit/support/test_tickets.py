@@ -11,9 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.support import totals
+from functions.support import totals, versioned
+from functions.support.conversations import service as conversations
+from functions.support.conversations.models import NewConversation
 from functions.support.tickets import service, store
 from functions.support.tickets.models import NewComment, NewTicket, Status, TicketChange, TicketParameters
+from hub import ids
 from hub.errors import Conflict, HubError, NotFound, PreconditionFailed, Unprocessable
 from hub.events import Caller
 from hub.store import counters, table
@@ -266,6 +269,20 @@ def test_a_ticket_that_is_being_written_is_a_conflict(
         change(who, ticket["id"], if_match, priority="low")
 
 
+@pytest.mark.parametrize("conversation", [True, False])
+def test_an_id_that_is_taken_is_no_missing_conversation(
+    aws: None, monkeypatch: pytest.MonkeyPatch, conversation: bool
+) -> None:
+    who = caller()
+    about = conversations.create(who, NewConversation(user_id="user_1", channel="web")).data["id"]
+    ticket = new(who)
+    monkeypatch.setattr(ids, "new", lambda kind, *_: ticket["id"] if kind == "ticket" else "evt_1")
+    with pytest.raises(table.ConditionFailed) as caught:
+        new(who, conversation_id=about if conversation else None)
+    assert caught.value.position == 0
+    assert service.get(who.tenant, ticket["id"]).data == ticket
+
+
 def test_no_comment_is_lost_among_others(aws: None) -> None:
     who = caller()
     ticket = new(who)
@@ -284,12 +301,12 @@ def test_a_comment_that_always_comes_second_is_told_so(aws: None, monkeypatch: p
 
     def overtaken(*_: Any) -> None:
         next(tries)
-        raise store.Changed(7)
+        raise versioned.Changed(7)
 
     monkeypatch.setattr(store, "replace", overtaken)
     with pytest.raises(HubError) as caught:
         service.comment(who, ticket["id"], NewComment(text="a"))
-    assert (caught.value.status, next(tries)) == (503, service.TRIES + 1)
+    assert (caught.value.status, next(tries)) == (503, versioned.TRIES + 1)
 
 
 def test_the_comments_of_no_ticket_are_not_found(aws: None) -> None:

@@ -1,10 +1,20 @@
 """Request bodies and queries checked by pydantic, its complaints told in Hub's words."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hub import times
@@ -45,6 +55,13 @@ def _future(value: datetime) -> datetime:
     return value
 
 
+def _begins_with_a_date(value: Any) -> Any:
+    # pydantic would also take numbers, as epoch seconds: `2024` for a moment of 1970.
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise refused("must_be_time")
+    return value
+
+
 def not_blank(value: str) -> str:
     """Refuse a text of nothing but white space, as a validator of a field does."""
     if not value.strip():
@@ -58,6 +75,9 @@ _EMAIL = rf"^[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"
 MAX_EMAIL = 254
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL, pattern=_EMAIL)]
+Time = Annotated[AwareDatetime, BeforeValidator(_begins_with_a_date)]
+"""ISO 8601 with a zone, as text."""
+
 FutureTime = Annotated[AwareDatetime, AfterValidator(_future)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(not_blank)]
 Description = Annotated[str, Field(max_length=1000)]

@@ -1,0 +1,44 @@
+"""What conversations and tickets share: each write counts a version up, so that none is overwritten unread."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hub import times
+from hub.store import table
+
+TRIES = 6
+"""Of what is written whatever else changes meanwhile: a message, a comment."""
+
+Expects = Callable[[int], None]
+"""Holds a version against what the caller has read (`Request.expects`)."""
+
+
+class Changed(Exception):
+    """The thing is not as it was read, or is being written right now: nothing was written.
+
+    `version` is the one that stands there.
+    """
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        super().__init__(version)
+
+
+def replacement(item: Mapping[str, Any], seen: int) -> table.Put:
+    """The write of a changed thing; fails where it is no longer the version `seen`."""
+    return table.Put(table.entities(), item, table.PRESENT + " AND #version = :seen", {"seen": seen})
+
+
+def write(seen: int, *operations: table.Operation) -> None:
+    """Write a `replacement`, and after it what belongs to the change. Raises `Changed`."""
+    try:
+        table.write(*operations)
+    except table.ConditionFailed as failure:
+        raise Changed(failure.item["version"] if failure.item else 0) from None
+    except table.Contended:
+        raise Changed(seen) from None
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """A time as answers show it."""
+    return None if milliseconds is None else times.iso(milliseconds / 1000)
