@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from functions.webhooks import filters
 from hub import events, outbound
-from hub.web.validation import Body, PageParameters, Parameters, refused
+from hub.web.validation import Body, PageParameters, Parameters, Time, refused
 
 RetryPolicy = Literal["standard", "extended"]
 Status = Literal["success", "failed", "pending"]
@@ -181,8 +181,8 @@ class StatisticsParameters(Parameters):
     """Query of `GET /v1/webhooks/{webhook_id}/stats`: the last `hours`, or from `start` until `end` (else now)."""
 
     hours: Annotated[int, Field(ge=1, le=MAX_HOURS)] = 24
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Time | None = None
+    end: Time | None = None
 
     @model_validator(mode="after")
     def _one_period(self) -> Self:

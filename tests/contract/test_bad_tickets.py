@@ -37,6 +37,7 @@ WRONG: list[tuple[str, Any, str, tuple[str, str]]] = [
     ("title", "x" * 900_000, "title", at_most(200)),
     ("description", {"text": "a"}, "description", STRING),
     ("description", LONG, "description", at_most(10_000)),
+    ("description", "\x01" * 9_000, "description", ("不能超过 50000 字节", "must have at most 50000 bytes")),
     ("priority", "highest", "priority", PRIORITY),
     ("priority", "Medium", "priority", PRIORITY),
     ("priority", 1, "priority", PRIORITY),

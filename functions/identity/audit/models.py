@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, TypedDict
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from hub.web.validation import Parameters
+from hub.web.validation import Parameters, Time
 
 Value = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -17,8 +17,8 @@ class AuditParameters(Parameters):
     actor: Value | None = None
     action: Value | None = None
     target: Value | None = None
-    since: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    until: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    since: Annotated[Time | None, Field(alias="from")] = None
+    until: Annotated[Time | None, Field(alias="to")] = None
 
 
 class AuditRecord(TypedDict):

@@ -1,13 +1,12 @@
 """Shapes of conversations and messages on the wire (document 2 "对话查询")."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypedDict, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from functions.support.people import PersonId
-from hub.web.validation import Body, PageParameters, Time, not_blank, refused
+from hub.web.validation import Body, PageParameters, Time, answer_bytes, not_blank, refused
 
 Status = Literal["active", "closed"]
 Channel = Literal[
@@ -68,9 +67,8 @@ class Attachment(TypedDict):
 
 
 def weight(text: str, attachments: Sequence[Attachment]) -> int:
-    """The bytes of a message in an answer: as Lambda's return value it is JSON within JSON."""
-    shown = json.dumps([text, attachments], ensure_ascii=False)
-    return len(json.dumps(shown, ensure_ascii=False).encode())
+    """The bytes of a message in an answer."""
+    return answer_bytes([text, attachments])
 
 
 class NewConversation(Body):

@@ -1,5 +1,6 @@
 """Request bodies and queries checked by pydantic, its complaints told in Hub's words."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ MAX_EMAIL = 254
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL, pattern=_EMAIL)]
 Time = Annotated[AwareDatetime, BeforeValidator(_begins_with_a_date)]
-"""ISO 8601 with a zone, as text."""
+"""ISO 8601 with a zone, as text; for queries, as bodies are read strictly."""
 
 FutureTime = Annotated[AwareDatetime, AfterValidator(_future)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(not_blank)]
@@ -87,6 +88,11 @@ M = TypeVar("M", bound=BaseModel)
 MAX_ERRORS = 20
 MAX_PLACE = 200
 """What an answer tells of a body that is wrong in thousands of places, or has a name as long as itself."""
+
+
+def answer_bytes(value: Any) -> int:
+    """The bytes of a value in an answer: what Lambda returns is JSON within JSON, and may have 6 MB."""
+    return len(json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False).encode())
 
 
 def refused(reason: str, **values: Any) -> PydanticCustomError:
