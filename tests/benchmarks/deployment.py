@@ -54,6 +54,10 @@ class Context:
     aws_request_id = "3f9a7c1e-5b1d-4f7e-9d7e-2b8f6a4c0d11"
     function_name = "benchmark"
 
+    def get_remaining_time_in_millis(self) -> int:
+        """Time enough for any run."""
+        return 60_000
+
 
 @dataclass(slots=True)
 class Answer:
