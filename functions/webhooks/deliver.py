@@ -191,7 +191,7 @@ def _as_they_end(
 
 
 def _learn(ended: Sequence[tuple[_Ready, dict[str, Any], Status]]) -> None:
-    by_endpoint: dict[Place | tuple[str, str], list[tuple[_Ready, dict[str, Any], Status]]] = {}
+    by_endpoint: dict[tuple[str, ...], list[tuple[_Ready, dict[str, Any], Status]]] = {}
     for one in ended:
         by_endpoint.setdefault(one[0].row.place[:2], []).append(one)
     for told in by_endpoint.values():

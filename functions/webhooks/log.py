@@ -170,7 +170,7 @@ def overdue(shard: int, before_ms: int) -> Iterator[Place]:
     """Pending deliveries of a shard whose next attempt was due before a time, the longest overdue first."""
     query = table.Query(
         table.activity(),
-        _due_partition(shard),
+        keys.due(shard),
         between=("0", _due_key(before_ms)),
         index="gsi2",
         newest_first=False,
@@ -287,11 +287,7 @@ def _indexed(row: StoredDelivery, status: Status, due_at: int) -> dict[str, str]
     if status == "failed":
         return by_status
     shard = zlib.crc32(row.id.encode()) % SHARDS
-    return by_status | {"gsi2_pk": _due_partition(shard), "gsi2_sk": f"{_due_key(due_at)}#{row.id}"}
-
-
-def _due_partition(shard: int) -> str:
-    return f"DUE#{shard}"
+    return by_status | {"gsi2_pk": keys.due(shard), "gsi2_sk": f"{_due_key(due_at)}#{row.id}"}
 
 
 def _due_key(milliseconds: int) -> str:

@@ -9,6 +9,7 @@
 | authorization code | ActivityTable | `CODE#<hash>` | `CODE` |
 | browser session | ActivityTable | `SESSION#<hash>` | `SESSION` |
 | idempotency record | ActivityTable | `T#<tenant>#IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
+| what is due at a time, of all tenants | ActivityTable, `gsi2` | `DUE#<shard>` | epoch ms `#` its id |
 """
 
 import re
@@ -42,6 +43,11 @@ def belonging(tenant: str, kind: str, owner: str, item_id: str) -> Key:
 def index(number: int, tenant: str, kind: str, *owners: str, item_id: str) -> dict[str, str]:
     """The attributes that put an item into a partition of `gsi<number>`, in the order of its ids."""
     return {f"gsi{number}_pk": partition(tenant, kind, *owners), f"gsi{number}_sk": item_id}
+
+
+def due(shard: int) -> str:
+    """The index partition of what is due at a time: whoever looks for what is late does not ask tenant by tenant."""
+    return f"DUE#{shard}"
 
 
 def credential(credential_hash: str) -> Key:
