@@ -28,7 +28,7 @@ from functions.support.conversations.models import (
     weight,
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
-from functions.support.people import PersonId, key_part
+from functions.support.people import PersonId
 from hub import ids, queues, times
 from hub.errors import NotFound, Unavailable
 from hub.events import Caller
@@ -125,7 +125,7 @@ def _receive(event: _Received) -> None:
 
 def _writes(caller: Caller, told: _Message, message: StoredMessage) -> list[table.Operation]:
     """The record that it was received first, so that a duplicate is told from a race."""
-    place = keys.entity(caller.tenant, CONTACTS, f"{told.integration_id}#{key_part(told.contact.id)}")
+    place = keys.entity(caller.tenant, CONTACTS, f"{told.integration_id}#{keys.part(told.contact.id)}")
     known = table.get(table.entities(), place, consistent=True)
     latest = _latest(caller.tenant, known["conversation_id"]) if known else None
     if latest is not None and latest.status == "active":

@@ -15,8 +15,3 @@ def _printable(person_id: str) -> str:
 
 
 PersonId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable), AfterValidator(not_blank)]
-
-
-def key_part(person_id: str) -> str:
-    """An id as a part of a key: `#`, which separates the parts, is escaped."""
-    return person_id.replace("%", "%25").replace("#", "%23")

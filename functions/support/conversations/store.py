@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.support import people, totals, versioned
+from functions.support import totals
 from functions.support.conversations.models import (
     STATUSES,
     Attachment,
@@ -17,7 +17,7 @@ from functions.support.conversations.models import (
 )
 from hub import ids
 from hub.errors import NotFound
-from hub.store import keys, paging, table
+from hub.store import keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "CONVERSATION"
@@ -125,9 +125,9 @@ def _queries(tenant: str, wanted: ConversationParameters) -> list[table.Query]:
     between = _between(wanted)
     owners: tuple[str, ...]
     if wanted.user_id is not None:
-        index, owners = 3, (_USER, people.key_part(filters.pop("user_id")))
+        index, owners = 3, (_USER, keys.part(filters.pop("user_id")))
     elif wanted.assignee_id is not None:
-        index, owners = 4, (_ASSIGNEE, people.key_part(filters.pop("assignee_id")))
+        index, owners = 4, (_ASSIGNEE, keys.part(filters.pop("assignee_id")))
     elif wanted.channel is not None:
         index, owners = 2, (_CHANNEL, filters.pop("channel"))
     elif wanted.status is not None:
@@ -184,7 +184,7 @@ def _item(tenant: str, conversation: StoredConversation) -> Item:
         **keys.entity(tenant, KIND, place),
         **keys.index(1, tenant, _STATUS, status, item_id=place),
         **keys.index(2, tenant, _CHANNEL, conversation.channel, status, item_id=place),
-        **keys.index(3, tenant, _USER, people.key_part(conversation.user_id), status, item_id=place),
+        **keys.index(3, tenant, _USER, keys.part(conversation.user_id), status, item_id=place),
         "user_id": conversation.user_id,
         "channel": conversation.channel,
         "status": status,
@@ -201,7 +201,7 @@ def _item(tenant: str, conversation: StoredConversation) -> Item:
         "contact": conversation.contact,
     }
     if conversation.assignee_id is not None:
-        assignee = people.key_part(conversation.assignee_id)
+        assignee = keys.part(conversation.assignee_id)
         item |= keys.index(4, tenant, _ASSIGNEE, assignee, status, item_id=place)
     return item
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from functions.support import versioned
 from functions.support.tickets import store
 from functions.support.tickets.models import (
     MAX_TITLE,
@@ -17,12 +16,12 @@ from functions.support.tickets.models import (
     TicketParameters,
 )
 from functions.support.tickets.store import StoredComment, StoredTicket
-from functions.support.versioned import Expects
 from hub import events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
-from hub.store import table
+from hub.store import table, versioned
 from hub.store.paging import Page
+from hub.store.versioned import Expects
 from hub.web.request import Versioned
 from hub.web.validation import PageParameters
 

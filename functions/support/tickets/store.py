@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from functions.support import people, totals, versioned
+from functions.support import totals
 from functions.support.conversations import store as conversations
 from functions.support.tickets.models import Priority, Status
 from hub.errors import NotFound
-from hub.store import keys, paging, table
+from hub.store import keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "TICKET"
@@ -156,7 +156,7 @@ def _queries(
         return
     for one in STATUSES if status is None else (status,):
         if assignee_id is not None:
-            partition, index = keys.partition(tenant, BY_ASSIGNEE, people.key_part(assignee_id), one), "gsi3"
+            partition, index = keys.partition(tenant, BY_ASSIGNEE, keys.part(assignee_id), one), "gsi3"
         elif priority is not None:
             partition, index = keys.partition(tenant, BY_PRIORITY, priority, one), "gsi2"
         else:
@@ -194,7 +194,7 @@ def _item(tenant: str, ticket: StoredTicket, events: Sequence[Mapping[str, Any]]
         "events": list(events),
     }
     if ticket.assignee_id is not None:
-        assignee = people.key_part(ticket.assignee_id)
+        assignee = keys.part(ticket.assignee_id)
         item |= keys.index(3, tenant, BY_ASSIGNEE, assignee, ticket.status, item_id=ticket.id)
     return item
 

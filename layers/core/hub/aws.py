@@ -13,12 +13,15 @@ from botocore.session import Session
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iot import IoTClient
+    from mypy_boto3_iot_data import IoTDataPlaneClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
-_SERVICES = ["apigatewaymanagementapi", "dynamodb", "events", "kms", "sqs", "stepfunctions"]
+_SERVICES = ["apigatewaymanagementapi", "dynamodb", "events", "iot", "iot-data", "kms", "s3", "sqs", "stepfunctions"]
 
 
 class _NamedServices(Loader):
@@ -63,9 +66,27 @@ def events() -> "EventBridgeClient":
     return client
 
 
+def iot() -> "IoTClient":
+    """IoT Core: things, certificates, policies."""
+    client: IoTClient = _client("iot")
+    return client
+
+
+def iot_data() -> "IoTDataPlaneClient":
+    """IoT Core's data plane: messages to devices, and their shadows."""
+    client: IoTDataPlaneClient = _client("iot-data")
+    return client
+
+
 def kms() -> "KMSClient":
     """Key Management Service."""
     client: KMSClient = _client("kms")
+    return client
+
+
+def s3() -> "S3Client":
+    """Simple Storage Service."""
+    client: S3Client = _client("s3")
     return client
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from functions.support import versioned
 from functions.support.conversations import service, store
 from functions.support.conversations.models import (
     ConversationChange,
@@ -19,7 +18,7 @@ from functions.support.conversations.models import (
 )
 from hub.errors import Conflict, Unavailable, Unprocessable
 from hub.events import Caller
-from hub.store import table
+from hub.store import table, versioned
 from tests.conftest import Clock
 from tests.contract import memory
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.support import totals, versioned
+from functions.support import totals
 from functions.support.conversations import service as conversations
 from functions.support.conversations.models import NewConversation
 from functions.support.tickets import service, store
@@ -19,7 +19,7 @@ from functions.support.tickets.models import NewComment, NewTicket, Status, Tick
 from hub import ids
 from hub.errors import Conflict, HubError, NotFound, PreconditionFailed, Unprocessable
 from hub.events import Caller
-from hub.store import counters, table
+from hub.store import counters, table, versioned
 from hub.store.counters import Fact
 from hub.store.paging import CursorPage, OffsetPage
 from hub.web.request import Request

@@ -1,4 +1,4 @@
-"""Python values to DynamoDB's attribute values and back.
+"""Python values to DynamoDB's attribute values and back, and a room's dataclasses to the attributes of their items.
 
 Numbers come back as `int` where they are whole and `float` elsewhere, because they go out as JSON: boto3's own
 deserializer answers `Decimal`, which neither JSON nor pydantic takes as it is.
@@ -6,9 +6,30 @@ deserializer answers `Decimal`, which neither JSON nor pydantic takes as it is.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
 
 Item = dict[str, Any]
+
+T = TypeVar("T")
+
+
+def attributes(entity: Any) -> Item:
+    """The attributes of an entity's item: the fields of its dataclass, without `id`, which is the sort key."""
+    return {field.name: getattr(entity, field.name) for field in fields(entity) if field.name != "id"}
+
+
+def entity(shape: type[T], item: Mapping[str, Any]) -> T:
+    """Read back what `attributes` wrote; a field that the item lacks has its default, or is `None`."""
+    values: Item = {}
+    for field in fields(shape):  # type: ignore[arg-type]
+        if field.name == "id":
+            values["id"] = item["sk"]
+        elif field.name in item:
+            values[field.name] = item[field.name]
+        elif field.default is MISSING and field.default_factory is MISSING:
+            values[field.name] = None
+    return shape(**values)
 
 
 def to_item(values: Mapping[str, Any]) -> Item:

@@ -30,6 +30,11 @@ def partition(tenant: str, kind: str, *owners: str) -> str:
     return "#".join(("T", tenant, kind, *owners))
 
 
+def part(text: str) -> str:
+    """A text from outside as a part of a key: `#`, which separates the parts, is escaped."""
+    return text.replace("%", "%25").replace("#", "%23")
+
+
 def entity(tenant: str, kind: str, entity_id: str) -> Key:
     """An entity of a tenant."""
     return {"pk": partition(tenant, kind), "sk": entity_id}

@@ -1,4 +1,4 @@
-"""What conversations and tickets share: each write counts a version up, so that none is overwritten unread."""
+"""Entities with a version: each write counts it up, so that none is overwritten unread."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
