@@ -151,6 +151,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "nothing_to_change": ("没有可更新的字段", "has nothing to change"),
     "use_cursor": ("匹配超过 {limit} 行,请改用 cursor 分页", "matches more than {limit} rows: use cursor paging"),
+    "too_many_to_count": (
+        "需读取超过 {limit} 行,请改用 cursor 分页",
+        "would read more than {limit} rows: use cursor paging",
+    ),
+    "too_many_to_sort": (
+        "需排序超过 {limit} 行,请缩小条件或按以下字段排序: {expected}",
+        "would sort more than {limit} rows: narrow the list, or sort by one of: {expected}",
+    ),
     "not_combined": ("不能与 {other} 同时使用", "cannot be combined with {other}"),
     "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
     "does_not_exist": ("不存在", "does not exist"),
