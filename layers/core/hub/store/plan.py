@@ -2,8 +2,8 @@
 
 - **By cursor, in the order of creation** (`createdAt`, `id`): the kind's partition from the cursor on. Where an indexed
   field is compared by `eq` or `in`: the index's partitions of these values, merged.
-- **By cursor, in the order of an indexed number or a unique text**: its index from the cursor on, within the bounds that
-  conditions on the same field set.
+- **By cursor, in the order of an indexed number or a unique text**: its index from the cursor on, within the bounds
+  that conditions on the same field set.
 - **A numbered page without further conditions**: the same, as far as that page; how many there are is counted.
 - **Everything else**: the narrowest of these, to its end; sorted in memory.
 
