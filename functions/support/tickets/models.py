@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypedDict
 from pydantic import AfterValidator, Field, model_validator
 
 from functions.support.people import PersonId
-from hub.web.validation import Body, Email, PageParameters, fits, not_blank, refused
+from hub.web.validation import Body, Email, PageParameters, Tags, fits, not_blank, refused
 
 Status = Literal["open", "in_progress", "pending", "resolved", "closed"]
 Priority = Literal["low", "medium", "high", "urgent"]
