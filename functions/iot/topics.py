@@ -8,6 +8,7 @@ Its thing and its MQTT client id are called `<tenant>:<device id>`; no two stack
 | `<prefix>/<thing>/commands/ack` | device | Hub |
 | `<prefix>/<thing>/alerts` | device | Hub |
 | `$aws/events/presence/<connected or disconnected>/<thing>` | IoT Core | Hub |
+| `$aws/events/subscriptions/subscribed/<thing>` | IoT Core | Hub |
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Literal
 from hub import settings
 from hub.store import keys
 
-Kind = Literal["acknowledgement", "alert", "connected", "disconnected"]
+Kind = Literal["acknowledgement", "alert", "connected", "disconnected", "subscribed"]
 
 _THING = re.compile(r"(?P<tenant>[^:/]+):(?P<device>device_[0-9A-HJKMNP-TV-Z]{26})\Z")
 
@@ -72,6 +73,9 @@ def read(topic: str) -> tuple[Kind, Place] | None:
     """What a message on a topic is, and of which device; `None` where it is nothing that Hub listens to."""
     match topic.split("/"):
         case ["$aws", "events", "presence", "connected" | "disconnected" as kind, thing]:
+            place = place_of_thing(thing)
+            return (kind, place) if place else None
+        case ["$aws", "events", "subscriptions", "subscribed" as kind, thing]:
             place = place_of_thing(thing)
             return (kind, place) if place else None
         case [first, thing, *rest] if first == prefix() and tuple(rest) in _KINDS:
