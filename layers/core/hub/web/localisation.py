@@ -201,6 +201,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "bad_range": ('必须形如 ["=", 5] 或 [">", 0, "<=", 5]', 'must be like ["=", 5] or [">", 0, "<=", 5]'),
     "empty_range": ("下限必须小于上限", "must have a lower bound below the upper one"),
+    "empty_name": ("不能有空的字段名", "must not have a field without a name"),
     "out_of_bounds": ("必须在 {bottom} 到 {top} 之间", "must be between {bottom} and {top}"),
     "bad_cidr": ("必须是 CIDR 地址段,例如 10.0.0.0/24", "must be a CIDR block such as 10.0.0.0/24"),
 }
