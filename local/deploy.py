@@ -36,6 +36,7 @@ def deploy(stack: Stack, aws: Aws, build: Build, target: Target) -> None:
     aws.buckets.create_bucket(Bucket=_BUCKET)
     sam = Path(sys.executable).parent / "sam"
     parameters = {**target.parameters, **_LOCAL_PARAMETERS, "PublicUrl": stack.base_url}
+    parameters["DeviceEndpoint"] = stack.mqtt_endpoint
     command: list[str | Path] = [
         sam,
         "deploy",
@@ -91,7 +92,7 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
 
 
 def _mark(stack: Stack, build: Build) -> str:
-    return f"{build.digest} {stack.base_url}"
+    return f"{build.digest} {stack.base_url} {stack.mqtt_endpoint}"
 
 
 def physical_ids(aws: Aws) -> dict[str, str]:
