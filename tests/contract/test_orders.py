@@ -125,7 +125,7 @@ def test_an_order_is_refunded_part_by_part(deployment: Deployment, clock: Clock)
 def test_an_order_of_nothing_is_refunded_at_once(deployment: Deployment) -> None:
     free = make(deployment, items=[{"name": "赠品", "quantity": 1, "unitPrice": 0}])
     assert refused(move(deployment, moved(deployment, free, "pay"), "refund", amount=1), 422, 42201, RULE) == {
-        "amount": "不能超过可退金额 0"
+        "amount": "金额不能超过可退金额 0"
     }
     done = move(deployment, free, "refund").json["data"]
     assert (done["status"], done["refundedAmount"], done["refunds"][0]["amount"]) == ("refunded", 0, 0)
@@ -134,10 +134,10 @@ def test_an_order_of_nothing_is_refunded_at_once(deployment: Deployment) -> None
 def test_no_more_is_refunded_than_is_left(deployment: Deployment) -> None:
     order = moved(deployment, make(deployment), "pay", "part")
     answer = move(deployment, order, "refund", amount=AMOUNT)
-    assert refused(answer, 422, 42201, RULE) == {"amount": f"不能超过可退金额 {AMOUNT - 1}"}
+    assert refused(answer, 422, 42201, RULE) == {"amount": f"金额不能超过可退金额 {AMOUNT - 1}"}
     answer = deployment.call("POST", f"{ORDERS}/{order['id']}/refund", {"amount": 2**53 - 1}, headers=ENGLISH)
     found = refused(answer, 422, 42201, "A business rule does not allow this")
-    assert found == {"amount": f"must not be more than what is left to refund: {AMOUNT - 1}"}
+    assert found == {"amount": f"amount must not be more than what is left to refund: {AMOUNT - 1}"}
     assert shown(deployment, order) == order
     assert move(deployment, order, "refund", amount=AMOUNT - 1).json["data"]["status"] == "refunded"
 
@@ -146,7 +146,7 @@ def test_the_last_of_many_refunds_is_of_all_that_is_left(deployment: Deployment)
     order = moved(deployment, make(deployment), "pay", *["part"] * (service.MAX_REFUNDS - 1))
     left = AMOUNT - service.MAX_REFUNDS + 1
     found = refused(move(deployment, order, "refund", amount=1), 422, 42201, RULE)
-    assert found == {"amount": f"最多退款 20 次,最后一次须退还全部余额 {left}"}
+    assert found == {"amount": f"金额须为全部余额 {left}: 最多退款 20 次"}
     done = move(deployment, order, "refund", amount=left).json["data"]
     assert (done["status"], len(done["refunds"])) == ("refunded", service.MAX_REFUNDS)
 
@@ -176,13 +176,13 @@ def test_an_illegal_move_names_the_legal_ones_and_changes_nothing(deployment: De
     if start in legal:
         names = ", ".join({"pending": ("paid", "cancelled")}.get(start, ("partially_refunded", "refunded")))
         assert told == (
-            {"status": f"不能从 {start} 变更为 {WAYS[way]},可变更为: {names}"},
-            {"status": f"cannot go from {start} to {WAYS[way]}, only to: {names}"},
+            {"status": f"状态不能从 {start} 变更为 {WAYS[way]},可变更为: {names}"},
+            {"status": f"status cannot go from {start} to {WAYS[way]}, only to: {names}"},
         )
     else:
         assert told == (
-            {"status": f"{start} 为最终状态,不能变更"},
-            {"status": f"is {start}, which is final"},
+            {"status": f"状态为 {start},已是最终状态,不能变更"},
+            {"status": f"status is {start}, which is final"},
         )
     assert shown(deployment, order) == order
 
@@ -225,7 +225,7 @@ def test_orders_of_a_deleted_customer_stay_and_no_new_ones_come(deployment: Depl
     assert moved(deployment, order, "pay")["customerName"] == customer["name"]
     assert len(listed(deployment, f"?customerId={customer['id']}")) == 2
     answer = deployment.call("POST", ORDERS, new_order(customer["id"]))
-    assert refused(answer, 400, 40001, "参数验证失败") == {"customerId": "不存在"}
+    assert refused(answer, 400, 40001, "参数验证失败") == {"customerId": "客户不存在"}
 
 
 def test_a_post_sent_twice_is_done_once(deployment: Deployment) -> None:

@@ -149,12 +149,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "不能从 {before} 变更为 {after},可变更为: {legal}",
         "cannot go from {before} to {after}, only to: {legal}",
     ),
-    "final_status": ("{before} 为最终状态,不能变更", "is {before}, which is final"),
+    "final_status": ("为 {before},已是最终状态,不能变更", "is {before}, which is final"),
     "unknown_currency": ("必须是 ISO 4217 货币代码,例如 CNY", "must be an ISO 4217 currency code such as CNY"),
     "not_the_sum": ("必须等于商品合计 {sum}", "must be what the items come to: {sum}"),
     "more_than_rest": ("不能超过可退金额 {limit}", "must not be more than what is left to refund: {limit}"),
     "last_refund": (
-        "最多退款 {limit} 次,最后一次须退还全部余额 {rest}",
+        "须为全部余额 {rest}: 最多退款 {limit} 次",
         "must be all that is left, {rest}, in the last of {limit} refunds",
     ),
     "nothing_to_change": ("没有可更新的字段", "has nothing to change"),
@@ -184,6 +184,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "必须是字符串、数字、布尔值、null 或操作符",
         "must be a string, a number, true, false, null or an operator",
     ),
+    "must_be_scalar": ("必须是字符串、数字、布尔值或 null", "must be a string, a number, true, false or null"),
     "must_be_strings": ("必须是字符串或字符串数组", "must be a string or a list of strings"),
     "must_be_strings_or_numbers": (
         "必须是字符串、数字,或由同一种值组成的数组",
@@ -224,6 +225,20 @@ LABELS: dict[str, str] = {
     "cursor": "游标",
     "password": "密码",
     "status": "状态",
+    "industry": "行业",
+    "contact": "联系人",
+    "amount": "金额",
+    "tags": "标签",
+    "customFields": "自定义字段",
+    "customers": "客户",
+    "customerId": "客户",
+    "items": "商品",
+    "quantity": "数量",
+    "unitPrice": "单价",
+    "currency": "货币",
+    "note": "备注",
+    "metadata": "元数据",
+    "reason": "原因",
 }
 
 SOLUTIONS: dict[str, tuple[str, str]] = {
