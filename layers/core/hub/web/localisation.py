@@ -175,6 +175,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "current_secret": ("与当前的相同", "is the current one"),
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
     "taken": ("已存在", "is taken already"),
+    "weak_key": (
+        "的密钥须为 {bits} 位以上的 RSA 密钥,或 P-256、P-384 密钥",
+        "must have an RSA key of {bits} bits or more, or a P-256 or P-384 key",
+    ),
     "too_many_bytes": ("不能超过 {limit} 字节", "must have at most {limit} bytes"),
     "too_deep": ("嵌套不能超过 {limit} 层", "must not be nested deeper than {limit} levels"),
     "too_many_values": ("最多包含 {limit} 个值", "must have at most {limit} values"),
