@@ -243,6 +243,12 @@ LABELS: dict[str, str] = {
     "note": "备注",
     "metadata": "元数据",
     "reason": "原因",
+    "type": "类型",
+    "attributes": "属性",
+    "certificates": "证书",
+    "csr": "证书签名请求",
+    "desired": "期望状态",
+    "version": "版本",
 }
 
 SOLUTIONS: dict[str, tuple[str, str]] = {
