@@ -90,9 +90,9 @@ def _resolve(caller: events.Caller) -> None:
 def _deal(caller: events.Caller) -> None:
     """A customer that comes, changes and goes."""
     from functions.crm.customers import service
-    from functions.crm.customers.models import CustomerChange, NewContact, NewCustomer
+    from functions.crm.customers.models import CustomerChange, NewCustomer, NewCustomerContact
 
-    contact = NewContact(name="张经理", phone="13800138000")
+    contact = NewCustomerContact(name="张经理", phone="13800138000")
     made = service.create(caller, NewCustomer(name="示例科技有限公司", contact=contact, customFields={"等级": 1}))
     service.change(caller, made.data["id"], CustomerChange(status="inactive", customFields={}), lambda _: None)
     service.delete(caller, made.data["id"])
