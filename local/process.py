@@ -123,7 +123,7 @@ class Emulator:
         raise StackError(f"The emulator did not answer within {_READY_SECONDS} s; see {self._stack.emulator_log}")
 
     def _write_mqtt_ca(self) -> None:
-        url = f"{self._stack.aws_endpoint}/_ministack/iot/ca.pem"
+        url = self._stack.mqtt_ca_url
         with urllib.request.urlopen(url, timeout=_READY_SECONDS) as answer:  # noqa: S310 - our own loopback address
             self._stack.mqtt_ca_file.write_bytes(answer.read())
 

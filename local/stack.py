@@ -49,8 +49,13 @@ class Stack:
         return f"{MQTT_HOST}:{self.mqtt_port}"
 
     @property
+    def mqtt_ca_url(self) -> str:
+        """The certificate authority that signs the certificates of the MQTT server and of devices, PEM."""
+        return f"{self.aws_endpoint}/_ministack/iot/ca.pem"
+
+    @property
     def mqtt_ca_file(self) -> Path:
-        """The certificate authority, PEM, that a device checks the MQTT server against."""
+        """A copy of it."""
         return self.state_dir / "mqtt-ca.pem"
 
     @property
