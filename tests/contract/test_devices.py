@@ -135,9 +135,14 @@ def test_what_is_pasted_with_a_signing_request_goes_no_further(
 ) -> None:
     from functions.iot.devices import identities
 
-    sent: list[str] = []
+    sent: list[str | None] = []
     issue = identities.issue
-    monkeypatch.setattr(identities, "issue", lambda csr: sent.append(csr or "") or issue(csr))
+
+    def watched(csr: str | None) -> identities.Issued:
+        sent.append(csr)
+        return issue(csr)
+
+    monkeypatch.setattr(identities, "issue", watched)
     request = signing_request()
     make(deployment, csr=f"the key is hunter2\r\n{request}and more")
     assert sent == [x509.load_pem_x509_csr(request.encode()).public_bytes(Encoding.PEM).decode()]
@@ -179,7 +184,14 @@ def test_a_deleted_device_leaves_nothing_in_iot_core(deployment: Deployment) -> 
 def test_the_shadow_tells_what_is_and_what_is_to_be(deployment: Deployment) -> None:
     device = make(deployment)
     shadow = f"{path(device)}/shadow"
-    nothing = {"desired": {}, "reported": {}, "delta": {}, "desiredAt": None, "reportedAt": None, "version": 0}
+    nothing: dict[str, Any] = {
+        "desired": {},
+        "reported": {},
+        "delta": {},
+        "desiredAt": None,
+        "reportedAt": None,
+        "version": 0,
+    }
     assert deployment.call("GET", shadow).json == {"code": 0, "message": "success", "data": nothing}
 
     wanted = {"on": True, "brightness": 80, "颜色": {"色温": 2700.5}, "scenes": ["晚上", None]}
