@@ -46,11 +46,12 @@ class Credentials:
 
     @classmethod
     def read(cls, answer: Path, key: Path | None = None) -> "Credentials":
-        """From the answer of `POST /v1/iot/devices`, with the device's own `key` where only a CSR was sent.
+        """From the answer of `POST /v1/iot/devices` or of `POST …/certificates`; `key` is the device's own, if any.
 
         Raises `OSError`, `ValueError`, `KeyError`, `TypeError` for a file that is something else.
         """
-        found = json.loads(answer.read_text())["data"]["credentials"]
+        data = json.loads(answer.read_text())["data"]
+        found = data["credentials"] if "credentials" in data else data
         host, _, port = found["endpoint"].partition(":")
         private_key = key.read_text() if key else found["privateKey"]
         if private_key is None:

@@ -278,7 +278,7 @@ def test_without_a_certificate_that_is_good_nobody_connects(
     further = api.post(f"{lamp.path}/certificates", {})
     assert further.status_code == 201, further.text
     second = lamp.credentials.with_name("second.json")
-    second.write_text(json.dumps({"data": {"credentials": further.json()["data"]}}))
+    second.write_text(further.text)
     first_id = json.loads(lamp.credentials.read_text())["data"]["credentials"]["certificateId"]
     assert api.request("DELETE", f"{lamp.path}/certificates/{first_id}").status_code == 204
     with _connecting(stack, lamp.credentials, lamp.client_id) as caller:
