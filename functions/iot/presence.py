@@ -7,6 +7,7 @@ not been connected for about an hour. When something happened is told to within 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cmp_to_key
 
 MAX_APART_MS = 2 * 2 * 60_000
 """By how much the times of two events can be wrong together."""
@@ -45,9 +46,17 @@ def latest(known: Lifecycle | None, events: Iterable[Lifecycle]) -> tuple[Lifecy
     A connection whose end is heard of before its beginning has come and gone unseen.
     """
     turns: list[Lifecycle] = []
-    for event in events:
+    for event in sorted(events, key=_BY_TIME):
         if is_later(event, known):
             if event.connected != (known is not None and known.connected):
                 turns.append(event)
             known = event
     return known, turns
+
+
+
+def _order(one: Lifecycle, other: Lifecycle) -> int:
+    return is_later(one, other) - is_later(other, one)
+
+
+_BY_TIME = cmp_to_key(_order)

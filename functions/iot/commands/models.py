@@ -20,7 +20,7 @@ class NewCommand(Body):
 
     command: Name
     params: Payload = {}
-    expires_in: Annotated[int, Field(ge=5, le=MAX_EXPIRY, alias="expiresIn")] = 300
+    expiresIn: Annotated[int, Field(ge=5, le=MAX_EXPIRY)] = 300
 
 
 class Command(TypedDict):

@@ -126,6 +126,19 @@ def replace(
     versioned.write(before.version, versioned.replacement(_item(tenant, after, events), before.version), *beside)
 
 
+def note(tenant: str, before: StoredDevice, after: StoredDevice) -> None:
+    """Write what no event tells of: the session, and when the device was last heard of. Raises `versioned.Changed`."""
+    changed = {name: value for name, value in items.attributes(after).items() if value != getattr(before, name)}
+    change = table.Update(
+        table.entities(),
+        keys.entity(tenant, KIND, after.id),
+        "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
+        table.PRESENT + " AND #version = :seen",
+        {**changed, "seen": before.version},
+    )
+    versioned.write(before.version, change)
+
+
 def remove(tenant: str, device: StoredDevice, event: Mapping[str, Any]) -> None:
     """Delete a device. Raises `versioned.Changed` where it is not as it was read."""
     tombstone = table.tombstone(keys.entity(tenant, KIND, device.id), [event], times.now())
