@@ -45,7 +45,7 @@ build: venv ## Build functions and layers for the embedded run
 	@python -m local build
 
 .PHONY: run
-run: venv ## The whole system on ports 3000 and 9527 (DETACH=1: in the background)
+run: venv ## The whole system on ports 3000 and 9527, devices on 8883 (DETACH=1: in the background)
 	@exec python -m local run $(if $(DETACH),--detach)
 
 .PHONY: stop

@@ -48,10 +48,10 @@ class Credentials:
     def read(cls, answer: Path, key: Path | None = None) -> "Credentials":
         """From the answer of `POST /v1/iot/devices` or of `POST …/certificates`; `key` is the device's own, if any.
 
-        Raises `OSError`, `ValueError`, `KeyError`, `TypeError` for a file that is something else.
+        Raises `OSError`, `ValueError`, `KeyError`, `TypeError`, `AttributeError` for a file that is something else.
         """
         data = json.loads(answer.read_text())["data"]
-        found = data["credentials"] if "credentials" in data else data
+        found = data.get("credentials", data)
         host, _, port = found["endpoint"].partition(":")
         private_key = key.read_text() if key else found["privateKey"]
         if private_key is None:

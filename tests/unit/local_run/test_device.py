@@ -147,7 +147,7 @@ def test_the_earlier_of_two_programs_with_the_same_credentials_ends(broker: Brok
 def test_it_says_what_is_wrong_with_its_credentials(broker: Broker, tmp_path: Path) -> None:
     answer = json.loads(broker.device(NAME).read_text())
     answer["data"]["credentials"]["privateKey"] = None
-    wrong = [("{}", "'data'"), ("[]", "indices"), ('{"data": 5}', "int"), ("nothing", "Expecting value")]
+    wrong = [("{}", "'data'"), ("[]", "indices"), ('{"data": 5}', "'int'"), ("nothing", "Expecting value")]
     for content, said in [*wrong, (json.dumps(answer), "give --key")]:
         file = tmp_path / "wrong.json"
         file.write_text(content)
