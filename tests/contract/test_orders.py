@@ -10,21 +10,9 @@ from functions.crm.orders import service
 from hub import ids
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
-from tests.contract.orders import (
-    AMOUNT,
-    CUSTOMERS,
-    ENGLISH,
-    ITEMS,
-    ORDERS,
-    listed,
-    make,
-    make_customer,
-    move,
-    moved,
-    new_order,
-    refused,
-    shown,
-)
+from tests.contract.customers import CUSTOMERS, ENGLISH, refused
+from tests.contract.customers import make as make_customer
+from tests.contract.orders import AMOUNT, ITEMS, ORDERS, listed, make, move, moved, new_order, shown
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 RULE = "业务规则校验失败"
@@ -240,7 +228,7 @@ def test_a_post_sent_twice_is_done_once(deployment: Deployment) -> None:
     assert refused(other, 422, 42201, "该 Idempotency-Key 已用于不同的请求") == {}
     order = first.json["data"]
     for way, body in (("pay", {"method": "wechat"}), ("refund", {"amount": 5}), ("refund", {})):
-        sent = {"idempotency-key": f"{way} {len(body)}"}
+        sent = {"idempotency-key": f"{way}-{len(body)}"}
         path = f"{ORDERS}/{order['id']}/{way}"
         first, again = (deployment.call("POST", path, body, headers=sent) for _ in range(2))
         assert (first.status, first.json) == (200, again.json)
@@ -299,7 +287,7 @@ def test_events_tell_the_whole_order(deployment: Deployment) -> None:
 @pytest.fixture
 def shop(deployment: Deployment, clock: Clock) -> list[dict[str, Any]]:
     """Six orders of two customers, a day apart; `note` is the position."""
-    customers = [make_customer(deployment, name)["id"] for name in ("甲公司", "乙公司")]
+    customers = [make_customer(deployment, name=name)["id"] for name in ("甲公司", "乙公司")]
     wanted: list[tuple[int, int, str, tuple[str, ...]]] = [
         (0, 300, "CNY", ()),
         (1, 100, "USD", ("pay",)),
@@ -421,7 +409,7 @@ def test_a_list_shows_the_fields_that_were_asked_for(deployment: Deployment, sho
 
 def test_a_page_of_the_greatest_orders_fits_into_an_answer(deployment: Deployment) -> None:
     # What JSON within JSON makes the most of: a control character is seven bytes there.
-    line = {"name": "\x01" * 30, "sku": "\x01" * 5, "quantity": 10**6, "unitPrice": 10**6}
+    line = {"name": "\x01" * 28, "sku": "\x01" * 5, "quantity": 10**6, "unitPrice": 10**6}
     order = make(
         deployment,
         items=[line] * 80,
@@ -433,4 +421,3 @@ def test_a_page_of_the_greatest_orders_fits_into_an_answer(deployment: Deploymen
         assert move(deployment, order, "refund", amount=1, reason="\x01" * 110).status == 200
     text = deployment.call("GET", f"{ORDERS}?limit=1").text
     assert 50_000 < len(json.dumps(text)) < 6_291_556 / 100
-

@@ -42,7 +42,7 @@ class NewOrderItem(Body):
     name: ItemName
     sku: Label | None = None
     quantity: Positive
-    unit_price: Annotated[Price, Field(alias="unitPrice")]
+    unitPrice: Price
 
 
 def _fit(lines: list[NewOrderItem]) -> list[NewOrderItem]:
@@ -54,7 +54,7 @@ def _fit(lines: list[NewOrderItem]) -> list[NewOrderItem]:
 class NewOrder(Body):
     """Body of `POST /v1/orders`. `amount` is what the items come to; where it is sent, it must be that."""
 
-    customer_id: Annotated[CustomerId, Field(alias="customerId")]
+    customerId: CustomerId
     items: Annotated[list[NewOrderItem], Field(min_length=1, max_length=100), AfterValidator(_fit)]
     amount: Price | None = None
     currency: Currency
@@ -64,7 +64,7 @@ class NewOrder(Body):
     @property
     def total(self) -> int:
         """What the items come to."""
-        return sum(item.quantity * item.unit_price for item in self.items)
+        return sum(item.quantity * item.unitPrice for item in self.items)
 
     @model_validator(mode="after")
     def _added_up(self) -> Self:
