@@ -79,6 +79,13 @@ _REPLAY = {
     "since": "2024-01-15T10:00:00.000Z",
     "until": "2024-01-15T11:00:00.000Z",
 }
+_NEW_ORDER = {
+    "customerId": "cust_001",
+    "items": [{"name": "企业版年费", "sku": "ENT-1Y", "quantity": 2, "unitPrice": 499900}],
+    "amount": 999800,
+    "currency": "CNY",
+    "note": "加急",
+}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
@@ -205,6 +212,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "succeeded": 1,
         "failed": 1,
+    },
+    "NewOrder": _NEW_ORDER,
+    "OrderChange": {"note": "已联系客户", "metadata": {"来源": "官网"}},
+    "Payment": {"method": "alipay", "reference": "2024011522001"},
+    "Cancellation": {"reason": "客户改变主意"},
+    "NewRefund": {"amount": 100, "reason": "少发一件"},
+    "Order": _NEW_ORDER
+    | {
+        "id": "order_001",
+        "customerName": "示例科技有限公司",
+        "metadata": {},
+        "status": "partially_refunded",
+        "paymentMethod": "alipay",
+        "paymentReference": "2024011522001",
+        "cancelReason": None,
+        "refunds": [{"amount": 100, "reason": "少发一件", "createdAt": "2024-01-16T09:00:00Z"}],
+        "refundedAmount": 100,
+        "createdAt": "2024-01-15T10:30:00Z",
+        "updatedAt": "2024-01-16T09:00:00Z",
+        "paidAt": "2024-01-15T10:31:00Z",
+        "cancelledAt": None,
+        "refundedAt": "2024-01-16T09:00:00Z",
+        "version": 3,
     },
     # Document 1 section 4.
     "NewWebhook": {

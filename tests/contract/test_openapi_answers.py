@@ -118,6 +118,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_conversations(client)
     use_tickets(client)
     use_customers(client)
+    use_orders(client)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -275,6 +276,37 @@ def use_customers(client: Client) -> None:
     assert client.exchanges[-1].status == 412
     client(f"DELETE {one}", customer_id=made_id)
     client(f"DELETE {one}", customer_id=made_id)
+
+
+def use_orders(client: Client) -> None:
+    one = "/v1/orders/{order_id}"
+    customer = client("POST /v1/customers", {"name": "订货有限公司"})["data"]["id"]
+    wanted = EXAMPLES["NewOrder"] | {"customerId": customer}
+    made_id, other_id = (client("POST /v1/orders", wanted)["data"]["id"] for _ in range(2))
+    for wrong in ({}, {"currency": "RMB"}, {"amount": 1}, {"amount": 1.5}, {"customerId": "cust_none"}):
+        client("POST /v1/orders", wanted | wrong if wrong else {})
+    for asked in (
+        {},
+        {"page": "1", "pageSize": "1", "sort": "amount", "status[in]": "pending,paid"},
+        {"limit": "1", "customerId": customer},
+        {"fields": "id,amount", "search": "加急", "createdAt[gte]": "2024-01-01"},
+        {"amount[like]": "1"},
+    ):
+        client("GET /v1/orders", query=asked)
+    client(f"GET {one}", order_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, order_id=made_id)
+    client(f"GET {one}", order_id="order_none")
+    client(f"PATCH {one}", EXAMPLES["OrderChange"], headers={"if-match": '"2"'}, order_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"PATCH {one}", EXAMPLES["OrderChange"], headers={"if-match": '"1"'}, order_id=made_id)
+    client(f"POST {one}/refund", EXAMPLES["NewRefund"], order_id=made_id)
+    assert client.exchanges[-1].status == 422
+    client(f"POST {one}/pay", EXAMPLES["Payment"], order_id=made_id)
+    client(f"POST {one}/cancel", order_id=made_id)
+    client(f"POST {one}/refund", EXAMPLES["NewRefund"], order_id=made_id)
+    client(f"POST {one}/refund", {"amount": 0}, order_id=made_id)
+    client(f"POST {one}/refund", order_id=made_id)
+    client(f"POST {one}/cancel", EXAMPLES["Cancellation"], order_id=other_id)
 
 
 def use_statistics(client: Client) -> None:
