@@ -155,7 +155,8 @@ def test_users(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     work = Work("UsersFunction", tenant, monkeypatch)
     body = {"email": "one@example.com", "name": "a", "role": "admin", "password": random.token_urlsafe(12)}
     user = work.request("POST /v1/users", body)["data"]["id"]
-    work.request("GET /v1/users")
+    listed = work.run(work.event("GET /v1/users") | {"queryStringParameters": {"pageSize": "1"}})
+    assert listed["statusCode"] == 200
     work.request("GET /v1/users/{user_id}", user_id=user)
     work.request("PUT /v1/users/{user_id}", {"email": "two@example.com"}, user_id=user)
     work.request("PATCH /v1/users/{user_id}", {"role": "member"}, user_id=user)
