@@ -18,6 +18,7 @@ HTTP_ANSWERS = {
     "o-auth-apps": 401,
     "o-auth-pages": 401,
     "o-auth-token": 401,
+    "orders": 401,
     "reference": 200,
     "tickets": 401,
     "users": 401,

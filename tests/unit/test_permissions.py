@@ -296,6 +296,31 @@ def test_customers(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("CustomersFunction")
 
 
+def test_orders(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.crm.customers import service
+    from functions.crm.customers.models import NewCustomer
+    from hub.events import Caller
+
+    customer = service.create(Caller("default", "enterprise", "operator", "req"), NewCustomer(name="a")).data["id"]
+    work = Work("OrdersFunction", tenant, monkeypatch)
+    items = [{"name": "a", "quantity": 1, "unitPrice": 5}]
+    body = {"customerId": customer, "items": items, "currency": "CNY"}
+    one = "/v1/orders/{order_id}"
+    order, other = (work.request("POST /v1/orders", body)["data"]["id"] for _ in range(2))
+    assert work.run(work.event("POST /v1/orders", {}))["statusCode"] == 400
+    for asked in ({}, {"status": "pending"}, {"customerId": customer}, {"sort": "amount"}):
+        event = work.event("GET /v1/orders") | {"queryStringParameters": {"limit": "1", **asked}}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    numbered = work.event("GET /v1/orders") | {"queryStringParameters": {"pageSize": "1"}}
+    assert json.loads(work.run(numbered)["body"])["data"]["pagination"]["total"] == 2
+    work.request(f"GET {one}", order_id=order)
+    work.request(f"PATCH {one}", {"note": "a"}, order_id=order)
+    work.request(f"POST {one}/pay", {}, order_id=order)
+    work.request(f"POST {one}/refund", {}, order_id=order)
+    work.request(f"POST {one}/cancel", {}, order_id=other)
+    assert work.used == granted("OrdersFunction")
+
+
 def test_reference(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("ReferenceFunction", tenant, monkeypatch)
     assert work.run({"routeKey": "GET /openapi.json"})["statusCode"] == 200

@@ -234,6 +234,22 @@ def test_customers(sample_key: None) -> None:
     assert json.loads(answer["body"])["data"]["name"] == "示例科技有限公司"
 
 
+def test_orders(sample_key: None) -> None:
+    from functions.crm.customers import service as customers
+    from functions.crm.customers.models import NewCustomer
+    from functions.crm.orders import service
+    from functions.crm.orders.models import NewOrder, NewOrderItem
+    from hub.events import Caller
+
+    caller = Caller("default", "enterprise", "operator", "req")
+    customer = customers.create(caller, NewCustomer(name="示例科技有限公司")).data["id"]
+    items = [NewOrderItem(name="企业版年费", quantity=2, unitPrice=499_900)]
+    made = service.create(caller, NewOrder(customerId=customer, items=items, currency="CNY")).data
+    answer = invoke("OrdersFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["data"]["items"] == [made]
+
+
 def test_conversations(sample_key: None) -> None:
     answer = invoke("ConversationsFunction")
     assert answer["statusCode"] == 201, answer["body"]
