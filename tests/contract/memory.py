@@ -15,8 +15,9 @@ from unittest.mock import patch
 import boto3
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, utils
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from moto import mock_aws
+from moto.iot.models import IoTBackend
 from moto.kms.utils import RSAPrivateKey
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
@@ -66,7 +67,7 @@ class Tenant:
 def data_plane() -> Iterator[None]:
     """Tables, key, queues, bus, state machines and the policy of devices, empty."""
     # Passwords carry the cost of their hash; one that keeps an attacker busy keeps tests busy too.
-    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), mock_aws():
+    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), _iot_core(), mock_aws():
         _forget()
         _make()
         try:
@@ -168,6 +169,27 @@ def device_policy() -> dict[str, Any]:
 
     document: dict[str, Any] = written(TEMPLATE["Resources"]["DevicePolicy"]["Properties"]["PolicyDocument"])
     return document
+
+
+@contextmanager
+def _iot_core() -> Iterator[None]:
+    """Certificates from a CSR are active where that was asked for only, which moto takes any text for.
+
+    All have one key: making them takes longer than most tests.
+    """
+    make = IoTBackend.create_certificate_from_csr
+
+    def made(backend: IoTBackend, csr: str, set_as_active: Any) -> Any:
+        return make(backend, csr, set_as_active == "true")
+
+    keys = SimpleNamespace(generate_private_key=lambda **_: _rsa_key(), RSAPrivateKey=rsa.RSAPrivateKey)
+    with patch.object(IoTBackend, "create_certificate_from_csr", made), patch("moto.iot.models.rsa", keys):
+        yield
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
 
 
 def _make() -> None:
