@@ -50,6 +50,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _resolve(caller)
         _deal(caller)
         _sell(caller)
+        _connect(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -113,6 +114,17 @@ def _sell(caller: events.Caller) -> None:
     service.pay(caller, paid, Payment(method="alipay", reference="2026112022001"))
     service.refund(caller, paid, NewRefund(amount=100, reason="少发一件"))
     service.cancel(caller, cancelled, Cancellation(reason="客户改变主意"))
+
+
+def _connect(caller: events.Caller) -> None:
+    """A device that is made, changed and deleted."""
+    from functions.iot.devices import service
+    from functions.iot.devices.models import DeviceChange, NewDevice
+
+    wanted = NewDevice(name="客厅灯", type="lamp", tags=["家"], attributes={"房间": "客厅"})
+    made = service.create(caller, wanted).data["id"]
+    service.change(caller, made, DeviceChange(type=None), lambda _: None)
+    service.delete(caller, made)
 
 
 def _agreed() -> list[dict[str, Any]]:
