@@ -19,6 +19,8 @@ _CHANGED = "read, then written on condition that nobody changed it meanwhile"
 _SCRYPT = "scrypt is meant to take long"
 _RSA = "the token's signature is verified"
 _RECORDS = "an entity, its event and its audit record become attribute values"
+_ORDER = "an order, its index keys and its event become attribute values"
+_INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
 _TICKET = "a ticket, its index keys and its event become attribute values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
@@ -49,6 +51,12 @@ _REASONS = {
     "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
     "PATCH /v1/conversations/{conversation_id}": _CHANGED,
     "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
+    "POST /v1/orders": "the customer's name is read, then the order is written if the customer stands",
+    "GET /v1/orders (limit, customerId)": _INDEX,
+    "GET /v1/orders (limit, status)": _INDEX,
+    "GET /v1/orders (limit, sort)": _INDEX,
+    "PATCH /v1/orders/{order_id}": _CHANGED,
+    **dict.fromkeys((f"POST /v1/orders/{{order_id}}/{one}" for one in ("pay", "cancel", "refund")), _CHANGED),
     "POST /v1/tickets (from a conversation)": "the customer's question is read, then the ticket is written if its "
     "conversation stands",
     "GET /v1/tickets (status)": "an index of keys, so that most changes cost no write of it; then the rows at once",
@@ -105,6 +113,11 @@ _CPU_REASONS = {
     **dict.fromkeys(("POST /oauth/revoke", "POST /v1/oauth/revoke"), _RSA),
     **dict.fromkeys(("POST /oauth/introspect", "POST /v1/oauth/introspect"), _RSA),
     **dict.fromkeys(("GET /oauth/authorize", "GET /v1/oauth/authorize"), "a page is made"),
+    "POST /v1/orders": _ORDER,
+    "PATCH /v1/orders/{order_id}": _ORDER,
+    **dict.fromkeys((f"POST /v1/orders/{{order_id}}/{one}" for one in ("pay", "cancel", "refund")), _ORDER),
+    **dict.fromkeys((f"GET /v1/orders ({one})" for one in ("page", "limit", "limit, customerId")), _ROW),
+    **dict.fromkeys((f"GET /v1/orders (limit, {one})" for one in ("status", "sort")), _ROW),
     "POST /v1/tickets": _TICKET,
     "POST /v1/tickets (from a conversation)": _TICKET,
     **dict.fromkeys(("GET /v1/tickets", "GET /v1/tickets (cursor)", "GET /v1/tickets (status)"), _ROW),
