@@ -88,9 +88,14 @@ class Program:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End it politely, if it runs."""
+        """End it politely, if it runs, and also where it was halted."""
         self.process.terminate()
-        self.process.communicate(timeout=20)
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
     def type(self, line: str) -> None:
         """Type a line into it."""
