@@ -26,6 +26,7 @@ _KEEP_ALIVE_SECONDS = 30
 _SESSION_SECONDS = 3600
 _LONGEST_PAUSE_SECONDS = 60
 _REMEMBERED_COMMANDS = 1000
+_LONGEST_MESSAGE = 1000
 _LEVELS = ("info", "warning", "critical")
 
 
@@ -124,6 +125,7 @@ class Device:
         level, _, message = text.partition(" ")
         if level not in _LEVELS or not message:
             level, message = "warning", text
+        message = message[:_LONGEST_MESSAGE]
         self._publish(self._topics["alerts"], {"level": level, "message": message, "data": self._lamp.state})
         _say(f"alert ({level}): {message}")
 
