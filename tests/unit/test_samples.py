@@ -250,6 +250,14 @@ def test_orders(sample_key: None) -> None:
     assert json.loads(answer["body"])["data"]["items"] == [made]
 
 
+def test_devices(sample_key: None) -> None:
+    answer = invoke("DevicesFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    made = json.loads(answer["body"])["data"]
+    assert (made["name"], made["status"]) == ("客厅灯", "offline")
+    assert made["credentials"]["privateKey"]
+
+
 def test_conversations(sample_key: None) -> None:
     answer = invoke("ConversationsFunction")
     assert answer["statusCode"] == 201, answer["body"]

@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from functions.iot.devices import identities, service, store
-from functions.iot.devices.models import DeviceChange, NewCertificate, NewDevice
+from functions.iot.devices.models import DeviceChange, NewDevice, NewDeviceCertificate
 from hub import aws as clients
 from hub.errors import HubError, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
@@ -114,7 +114,7 @@ def test_whoever_dies_while_a_device_is_made_opens_nothing(calls: Calls, after: 
 def test_whoever_dies_while_a_device_is_deleted_leaves_it_to_be_deleted_again(calls: Calls, after: bool) -> None:
     def scene() -> Callable[[], object]:
         device = made()
-        service.add_certificate(CALLER, device, NewCertificate())
+        service.add_certificate(CALLER, device, NewDeviceCertificate())
         state = json.dumps({"state": {"reported": {"on": True}}}).encode()
         memory.client("iot-data").update_thing_shadow(thingName=f"acme:{device}", payload=state)
         return lambda: service.delete(CALLER, device)
@@ -137,7 +137,7 @@ def test_whoever_dies_over_a_second_certificate_leaves_the_first_and_room(calls:
         device = made()
         first.clear()
         first[f"acme:{device}"] = store.get("acme", device).certificates[0]["id"]
-        return lambda: service.add_certificate(CALLER, device, NewCertificate())
+        return lambda: service.add_certificate(CALLER, device, NewDeviceCertificate())
 
     for _ in deaths(calls, after, scene):
         check_that_nothing_opens_but_what_a_device_names()
@@ -147,7 +147,7 @@ def test_whoever_dies_over_a_second_certificate_leaves_the_first_and_room(calls:
         for other in named()[thing]:
             if other != certificate:
                 service.remove_certificate(CALLER, device, other)
-        second = service.add_certificate(CALLER, device, NewCertificate())["certificateId"]
+        second = service.add_certificate(CALLER, device, NewDeviceCertificate())["certificateId"]
         assert registered() == {thing: {certificate: "ACTIVE", second: "ACTIVE"}}
         check_that_everything_can_be_deleted(orphans=1)
 
@@ -158,7 +158,7 @@ def test_whoever_dies_while_a_certificate_is_revoked_leaves_it_to_be_revoked_aga
 
     def set_scene() -> Callable[[], object]:
         scene["device"] = made()
-        scene["other"] = service.add_certificate(CALLER, scene["device"], NewCertificate())["certificateId"]
+        scene["other"] = service.add_certificate(CALLER, scene["device"], NewDeviceCertificate())["certificateId"]
         device, first = scene["device"], store.get("acme", scene["device"]).certificates[0]["id"]
         scene["revoked"] = first
         return lambda: service.remove_certificate(CALLER, device, first)
@@ -214,7 +214,7 @@ def test_a_certificate_that_cannot_be_made_leaves_the_device_as_it_was(refusing:
     before = named() if made() else {}
     refusing.refusals[operation] = ["ThrottlingException"]
     with pytest.raises(Unavailable):
-        service.add_certificate(CALLER, devices()[0], NewCertificate())
+        service.add_certificate(CALLER, devices()[0], NewDeviceCertificate())
     assert named() == before
     assert registered() == {thing: dict.fromkeys(ids, "ACTIVE") for thing, ids in before.items()}
     assert len(certificates()) == 1
@@ -279,11 +279,11 @@ def test_of_two_further_certificates_at_once_one_is_made(monkeypatch: pytest.Mon
     second: list[str] = []
 
     def another() -> None:
-        second.append(service.add_certificate(CALLER, device, NewCertificate())["certificateId"])
+        second.append(service.add_certificate(CALLER, device, NewDeviceCertificate())["certificateId"])
 
     interrupted(monkeypatch, "issue", another)
     with pytest.raises(Unprocessable):
-        service.add_certificate(CALLER, device, NewCertificate())
+        service.add_certificate(CALLER, device, NewDeviceCertificate())
     ((thing, ids),) = named().items()
     assert ids[1:] == second
     assert registered() == {thing: dict.fromkeys(ids, "ACTIVE")}
@@ -295,7 +295,7 @@ def test_however_many_ask_there_are_two_certificates(monkeypatch: pytest.MonkeyP
 
     def ask(_: int) -> bool:
         try:
-            service.add_certificate(CALLER, device, NewCertificate(csr=signing_request()))
+            service.add_certificate(CALLER, device, NewDeviceCertificate(csr=signing_request()))
         except (Unprocessable, Unavailable):
             return False
         return True
@@ -313,7 +313,7 @@ def test_a_device_that_is_deleted_gets_no_further_certificate(monkeypatch: pytes
     device = made()
     interrupted(monkeypatch, step, lambda: service.delete(CALLER, device))
     with pytest.raises(NotFound):
-        service.add_certificate(CALLER, device, NewCertificate())
+        service.add_certificate(CALLER, device, NewDeviceCertificate())
     assert (devices(), registered(), certificates()) == ([], {}, [])
 
 
@@ -322,7 +322,7 @@ def test_a_certificate_that_comes_while_its_device_is_deleted_goes_with_it(monke
 
     def add() -> None:
         with pytest.raises(NotFound):
-            service.add_certificate(CALLER, device, NewCertificate())
+            service.add_certificate(CALLER, device, NewDeviceCertificate())
 
     interrupted(monkeypatch, "end", add, after=True)
     service.delete(CALLER, device)
