@@ -26,6 +26,14 @@ BODIES: dict[str, Any] = {
     "PUT /v1/customers/{customer_id}": {"name": "stolen"},
     "PATCH /v1/customers/{customer_id}": {"status": "inactive"},
     "DELETE /v1/customers/{customer_id}": None,
+    "GET /v1/iot/devices/{device_id}": None,
+    "PUT /v1/iot/devices/{device_id}": {"name": "stolen"},
+    "PATCH /v1/iot/devices/{device_id}": {"name": "stolen"},
+    "DELETE /v1/iot/devices/{device_id}": None,
+    "POST /v1/iot/devices/{device_id}/certificates": {},
+    "DELETE /v1/iot/devices/{device_id}/certificates/{certificate_id}": None,
+    "GET /v1/iot/devices/{device_id}/shadow": None,
+    "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"stolen": True}},
     "GET /v1/oauth/apps/{app_id}": None,
     "PUT /v1/oauth/apps/{app_id}": {"name": "stolen"},
     "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
@@ -62,6 +70,7 @@ LISTS = (
     "/v1/api-keys",
     "/v1/conversations",
     "/v1/customers",
+    "/v1/iot/devices",
     "/v1/oauth/apps",
     "/v1/oauth/grants",
     "/v1/orders",
@@ -86,12 +95,15 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
     ]
     customer = api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"]
     items = [{"name": "Mine", "quantity": 1, "unitPrice": 1}]
+    device = api.post("/v1/iot/devices", {"name": "Mine"}).json()["data"]
     order = {"customerId": customer, "items": items, "currency": "CNY"}
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{conversation_id}": _conversation(api),
         "{customer_id}": customer,
+        "{device_id}": device["id"],
+        "{certificate_id}": device["certificates"][0]["id"],
         "{order_id}": api.post("/v1/orders", order).json()["data"]["id"],
         "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
@@ -141,6 +153,7 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     for path in (
         "/v1/conversations",
         "/v1/customers",
+        "/v1/iot/devices",
         "/v1/oauth/apps",
         "/v1/oauth/grants",
         "/v1/orders",
