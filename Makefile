@@ -132,7 +132,7 @@ redrive: venv ## Dead letters: list them, or send them back with QUEUE=<name>|al
 	@python -m operations redrive $(if $(STACK),--stack "$(STACK)") $(if $(SHOW),--show "$(SHOW)") $(if $(QUEUE),--send $(QUEUE))
 
 .PHONY: rebuild-statistics
-rebuild-statistics: venv ## Count the support desk's figures anew, TENANT=<name>: of one; STACK=hub-dev: on AWS
+rebuild-statistics: venv ## Count the support desk's figures and all totals anew, TENANT=<name>: of one; STACK=hub-dev: on AWS
 	@python -m operations rebuild-statistics $(if $(STACK),--stack "$(STACK)") $(if $(TENANT),--tenant "$(TENANT)")
 
 .PHONY: clean

@@ -41,6 +41,9 @@ _SETTINGS = {
     "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
+    "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
+    "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
@@ -203,23 +206,32 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
+    client("s3").create_bucket(Bucket="files-bucket")
     sqs = client("sqs")
     for name in (
         "PoisonEventsQueue",
         "WebhookDeliveryQueue",
         "WebhookSlowDeliveryQueue",
+        "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
     events = client("events")
     events.create_event_bus(Name="hub")
-    statistics = TEMPLATE["Resources"]["SupportStatisticsRule"]["Properties"]["EventPattern"]
-    for queue, pattern in (("Subscriber", {"source": [{"prefix": "hub."}]}), ("SupportStatisticsQueue", statistics)):
+    patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
+    for name in ("Totals", "SupportStatistics"):
+        patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
+    for queue, pattern in patterns.items():
         events.put_rule(Name=queue, EventBusName="hub", EventPattern=json.dumps(pattern))
         arn = f"arn:aws:sqs:{REGION}:123456789012:{queue}"
         events.put_targets(Rule=queue, EventBusName="hub", Targets=[{"Id": queue, "Arn": arn}])
-    for name in ("WebhookRetryStateMachine", "WebhookReplayStateMachine"):
+    for name in (
+        "WebhookRetryStateMachine",
+        "WebhookReplayStateMachine",
+        "ImportStateMachine",
+        "ExportStateMachine",
+    ):
         client("stepfunctions").create_state_machine(
             name=name,
             definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',

@@ -199,6 +199,13 @@ def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("SupportInboundFunction")
 
 
+def test_totals(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("TotalsFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "totals.json").read_text())
+    assert work.run(sample) == {"batchItemFailures": []}
+    assert work.used == granted("TotalsFunction")
+
+
 def test_support_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("SupportStatisticsFunction", tenant, monkeypatch)
     sample = json.loads((Path(__file__).parents[2] / "events" / "support-statistics.json").read_text())

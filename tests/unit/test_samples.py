@@ -273,6 +273,14 @@ def test_support_inbound() -> None:
     assert (made["user_id"], made["channel"], made["message_count"]) == ("+8613800138000", "whatsapp", 1)
 
 
+def test_totals() -> None:
+    from hub.store import totals
+
+    assert invoke("TotalsFunction") == invoke("TotalsFunction") == {"batchItemFailures": []}
+    assert totals.total("default", "USER") == 0, "one was made and deleted"
+    assert totals.total("default", "CUSTOMER") == 1
+
+
 def test_statistics(sample_key: None) -> None:
     for _ in range(2):
         assert invoke("SupportStatisticsFunction") == {"batchItemFailures": []}
