@@ -324,10 +324,25 @@ def test_without_a_credential_or_its_permission_nothing_is_told(deployment: Depl
         assert deployment.call("GET", target, key=None).status == 401
         assert deployment.call("GET", target, key=stranger).status == 403
         assert deployment.call("GET", target, key=reader).status == 200
-    writer = deployment.new_key("orders:write")["key"]
-    made = deployment.call("POST", ORDERS, new_order(order["customerId"]), key=writer)
-    assert made.status == 201, "it takes no permission to read the customer whose id one knows"
     assert shown(deployment, order) == order
+
+
+def test_an_order_takes_a_permission_for_customers_too(deployment: Deployment) -> None:
+    order = make(deployment)
+    for permissions in (["orders:write"], ["orders:write", "orders:read", "iot:write"]):
+        key = deployment.new_key(*permissions)["key"]
+        for customer in (order["customerId"], "cust_none"):
+            answer = deployment.call("POST", ORDERS, new_order(customer), key=key)
+            assert refused(answer, 403, 40302, "资源访问受限") == {}
+            answer = deployment.call("POST", ORDERS, new_order(customer), key=key, headers=ENGLISH)
+            assert refused(answer, 403, 40302, "Access to this resource is restricted") == {}
+    assert listed(deployment) == [order["id"]]
+    for permissions in (["orders:write", "customers:read"], ["orders:write", "customers:write"], ["write"], ["admin"]):
+        key = deployment.new_key(*permissions)["key"]
+        assert deployment.call("POST", ORDERS, new_order(order["customerId"]), key=key).status == 201
+    key = deployment.new_key("orders:write")["key"]
+    paid = deployment.call("POST", f"{ORDERS}/{order['id']}/pay", {}, key=key)
+    assert (paid.status, paid.json["data"]["status"]) == (200, "paid"), "who moves orders need not know customers"
 
 
 def test_another_tenants_order_and_one_that_never_was_are_404_alike(

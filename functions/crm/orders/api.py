@@ -4,6 +4,7 @@ from typing import Any
 
 from functions.crm.orders import service, store
 from functions.crm.orders.models import Cancellation, NewOrder, NewRefund, Order, OrderChange, Payment
+from hub.errors import AccessRestricted
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.telemetry import lambda_handler
@@ -16,7 +17,12 @@ api = Api("orders", D3())
 
 @api.post("/v1/orders", status=201)
 def create_order(request: Request, body: NewOrder) -> Versioned[Order]:
-    """Make an order of a customer. It keeps the customer's name as it is now, also when the customer is deleted."""
+    """Make an order of a customer. It keeps the customer's name as it is now, also when the customer is deleted.
+
+    It shows the name, so it also needs one of `read`, `write`, `customers:read`, `customers:write`.
+    """
+    if not any(request.accepted.allows("customers", permission) for permission in ("read", "write")):
+        raise AccessRestricted
     return service.create(request.caller, body)
 
 
