@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from botocore.session import Session
@@ -15,6 +16,8 @@ from tests.benchmarks.capacity import Index, Item
 SERVICES: dict[str, Callable[[], Any]] = {
     "dynamodb": aws.dynamodb,
     "events": aws.events,
+    "iot": aws.iot,
+    "iot_data": aws.iot_data,
     "kms": aws.kms,
     "sqs": aws.sqs,
     "stepfunctions": aws.stepfunctions,
@@ -24,7 +27,10 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 @dataclass(slots=True)
 class Call:
-    """One AWS call: its units, what botocore made of the answer (`parsed`) and the answer itself."""
+    """One AWS call: its units, what botocore made of the answer (`parsed`) and the answer itself.
+
+    What an answer streams stands in `parsed` as bytes, under `payload`.
+    """
 
     service: str
     operation: str
@@ -111,6 +117,10 @@ class Recorder:
                 return
             call = Call(service, model.name, parsed)
             call.status, call.headers, call.body = self._answers[model.name]
+            if model.has_streaming_output and "payload" in parsed:
+                call.body = parsed["payload"].read()
+                call.parsed = {**parsed, "payload": call.body}
+                parsed["payload"] = BytesIO(call.body)
             params, before = context["hub_benchmark"]
             if service == "dynamodb":
                 self._charge(call, params, before)

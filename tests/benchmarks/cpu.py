@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -100,7 +101,7 @@ def _at_boundary(calls: list[Any]) -> Callable[[], None]:
             answer = next(answers)
             if "Error" in answer:
                 raise ClientError(answer, name)
-            return answer
+            return {**answer, "payload": BytesIO(answer["payload"])} if "payload" in answer else answer
 
         return call
 
@@ -132,7 +133,7 @@ def _at_http(calls: list[Any]) -> Callable[[list[Any]], Callable[[], None]]:
 
     def answer(request: Any, event_name: str, **_: Any) -> Any:
         call = next(queues[event_name.rpartition(".")[2]])
-        raw = SimpleNamespace(stream=lambda **_: iter((call.body,)))
+        raw = SimpleNamespace(stream=lambda **_: iter((call.body,)), read=BytesIO(call.body).read)
         return AWSResponse(request.url, call.status, call.headers, raw)
 
     def switch() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, customers, identity, orders, statistics, tickets
+from tests.benchmarks import conversations, customers, devices, identity, orders, statistics, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -32,6 +32,7 @@ def subjects() -> list[Subject]:
         *orders.subjects(),
         *tickets.subjects(),
         *customers.subjects(),
+        *devices.subjects(),
         *statistics.subjects(),
         *_reference(),
         *_workers(),
@@ -342,6 +343,10 @@ def _count(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
     return lambda tenant, _: lambda: batch([on_the_bus(statistics.told(tenant, number)) for number in range(size)])
 
 
+def _total(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    return lambda tenant, _: lambda: batch([on_the_bus(customers.told(tenant)) for _number in range(size)])
+
+
 def _publish(size: int) -> Callable[[Tenant, str], Callable[[], Any]]:
     return lambda tenant, _: lambda: {"Records": [_change(tenant) for _ in range(size)]}
 
@@ -352,6 +357,8 @@ def _workers() -> list[Subject]:
         Subject("inbound, 1 of a known contact", conversations.INBOUND, _inbound(1, new=False)),
         Subject("count, 10 events", statistics.COUNT, _count(10), 10),
         Subject("count, 1 event", statistics.COUNT, _count(1)),
+        Subject("totals, 10 events", customers.TOTALS, _total(10), 10),
+        Subject("totals, 1 event", customers.TOTALS, _total(1)),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

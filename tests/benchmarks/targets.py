@@ -24,6 +24,9 @@ _INDEX = "an index of keys, so that most changes cost no write of it; then the r
 _TICKET = "a ticket, its index keys and its event become attribute values"
 _CUSTOMER = "a customer, its index keys and its event become attribute values, and its name an item"
 _INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
+_DEVICE_ROUTE = "/v1/iot/devices/{device_id}"
+_DEVICE = "a device, its index keys and its event become attribute values; IoT Core's calls are prepared and read"
+_SHADOW = "the shadow's document is read, with the times of all its values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
 _QUARTERS = "every quarter of an hour is put into its day of the time zone; the sample has something in each"
@@ -75,6 +78,17 @@ _REASONS = {
     "PATCH /v1/customers/{customer_id}": _CHANGED,
     "PATCH /v1/customers/{customer_id} (name)": _CHANGED,
     "DELETE /v1/customers/{customer_id}": "read for its name and its event, then deleted with its name",
+    **dict.fromkeys(
+        ("POST /v1/iot/devices", "POST /v1/iot/devices (csr)", f"POST {_DEVICE_ROUTE}/certificates"),
+        "IoT Core makes the certificate, then attaches and activates it once the item names it",
+    ),
+    "GET /v1/iot/devices (limit, type)": _INDEX,
+    f"PUT {_DEVICE_ROUTE}": _CHANGED,
+    f"PATCH {_DEVICE_ROUTE}": _CHANGED,
+    f"DELETE {_DEVICE_ROUTE}": "IoT Core is asked to undo each step by itself, then the item goes",
+    f"DELETE {_DEVICE_ROUTE}/certificates/{{certificate_id}}": "the same, and the device read and written",
+    f"GET {_DEVICE_ROUTE}/shadow": "the device is read first, so that one that is not the caller's is a 404",
+    f"PATCH {_DEVICE_ROUTE}/shadow": "the same, and the whole shadow read after the change",
     "GET /v1/statistics (366 days)": "a megabyte of hours is read at a time; every one of them has all there can be",
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
@@ -147,6 +161,21 @@ _CPU_REASONS = {
         (f"GET /v1/customers (limit{more})" for more in ("", ", industry", ", sort=amount", ", sort=name", ", search")),
         _ROW,
     ),
+    **dict.fromkeys(
+        (
+            "POST /v1/iot/devices",
+            f"PUT {_DEVICE_ROUTE}",
+            f"PATCH {_DEVICE_ROUTE}",
+            f"DELETE {_DEVICE_ROUTE}",
+            f"POST {_DEVICE_ROUTE}/certificates",
+            f"DELETE {_DEVICE_ROUTE}/certificates/{{certificate_id}}",
+        ),
+        _DEVICE,
+    ),
+    "POST /v1/iot/devices (csr)": "the same, and the signature of the request is verified",
+    **dict.fromkeys((f"GET /v1/iot/devices{note}" for note in ("", " (limit)", " (limit, type)")), _ROW),
+    f"GET {_DEVICE_ROUTE}/shadow": _SHADOW,
+    f"PATCH {_DEVICE_ROUTE}/shadow": _SHADOW,
     **dict.fromkeys(("GET /v1/statistics", "GET /v1/statistics (366 days)"), _QUARTERS),
     "POST /api/auth/login": _SCRYPT,
     "POST /api/auth/verify": _RSA,
