@@ -1,13 +1,16 @@
-"""Samples of the customers' routes."""
+"""Samples of the customers' routes and of the worker that counts them; a tenant with as many as wanted."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from hub import ids
+from hub import events, ids, times
 from tests.benchmarks.deployment import Tenant
+from tests.benchmarks.rows import copies, stored
 from tests.benchmarks.subject import Subject
 
-CUSTOMERS = "functions.crm.customers.api"
+CUSTOMERS, TOTALS = "functions.crm.customers.api", "functions.outbox.totals"
+ROUTE = "GET /v1/customers"
 
 _ONE = "/v1/customers/{customer_id}"
 
@@ -79,3 +82,55 @@ def _on_customer(route: str, body: Callable[[], Any] | None = None, *, note: str
         return lambda: tenant.event(route, body() if body else None, customer_id=_new(tenant))
 
     return Subject(route + note, CUSTOMERS, events_of)
+
+
+def told(tenant: Tenant) -> dict[str, Any]:
+    """The event of a new customer."""
+    shown = {"customer_id": ids.new("cust"), **new_customer(), "created_at": times.iso(times.now()), "version": 1}
+    return events.event("customer.created", events.Caller(tenant.name, "enterprise", "ak_1", ids.new("req")), shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A tenant with so many customers, and the row in the middle of them as lists have it."""
+
+    tenant: Tenant
+    middle: dict[str, Any]
+
+    def page(self, *, deep: bool = False, **query: str) -> Any:
+        """A request for a page by cursor of 20: the first, or the one that follows the middle."""
+        from functions.crm.customers.store import LISTING
+        from hub.store.query import parse
+
+        asked = {"limit": "20", **query}
+        cursor = parse(asked, LISTING.schema).cursor_after(self.middle) if deep else ""
+        return self.tenant.event(ROUTE, query={**asked, "cursor": cursor})
+
+
+def fill(tenant: Tenant, rows: int) -> Book:
+    """Copy one real customer `rows` times, each with a name, a place in every index, and counted."""
+    from functions.crm.customers import store
+    from functions.crm.customers.models import Status
+    from hub.store import counters, keys, table, totals
+    from hub.store.items import to_item
+
+    _new(tenant)
+    partition = keys.partition(tenant.name, store.KIND)
+    original, name = (stored(table.entities(), one) for one in (partition, keys.partition(tenant.name, store.NAMES)))
+    start, statuses = times.now_ms(), get_args(Status)
+    changes, names, middle = [], [], dict[str, Any]()
+    for number in range(rows):
+        made = start + number
+        one = {"name": f"示例科技有限公司 {number:06}", "amount": number * 7919 % rows, "status": statuses[number % 3]}
+        row = {"id": ids.derived("cust", made, tenant.name), "industry": "互联网", **one}
+        # The middle by time; by amount and by name it stands elsewhere, with as many behind it.
+        if number == rows // 2 - rows // 2 % 3:
+            middle = {**row, "createdAt": times.iso(made / 1000)}
+        place = store.LISTING.index_keys(tenant.name, row)
+        changes.append(to_item({"sk": row["id"], "created_at": made, **one, **place}))
+        names.append(to_item({"sk": one["name"], "entity_id": row["id"]}))
+    copies(table.entities(), original, changes)
+    copies(table.entities(), name, names)
+    counter = keys.entity(tenant.name, counters.COUNTERS, totals.COUNTER)
+    table.write(table.Put(table.activity(), {**counter, store.KIND: rows}))
+    return Book(tenant, middle)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks import statistics, tickets
+from tests.benchmarks import customers, statistics, tickets
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, Tenant
 from tests.benchmarks.rows import attributes, copies, stored
@@ -63,7 +63,14 @@ def measure(deployment: Deployment, receiver: str, recorder: Recorder, many: int
     made += [_compare(deployment, recorder, question, (few, filtered), sizes) for question in _filters()]
     sizes = FEW, min(many, MANY_TICKETS)
     desks = tickets.fill(deployment.tenant(), sizes[0]), tickets.fill(deployment.tenant(), sizes[1])
-    return made + [_compare(deployment, recorder, question, desks, sizes) for question in _of_tickets()]
+    made += [_compare(deployment, recorder, question, desks, sizes) for question in _of_tickets()]
+    few_customers, lots_of_customers, searched = (
+        customers.fill(deployment.tenant(), rows) for rows in (FEW, many, min(many, MANY_FILTERED))
+    )
+    books = few_customers, lots_of_customers
+    made += [_compare(deployment, recorder, question, books, (FEW, many)) for question in _of_customers()]
+    sizes = FEW, min(many, MANY_FILTERED)
+    return made + [_compare(deployment, recorder, one, (few_customers, searched), sizes) for one in _searches()]
 
 
 def _questions() -> list[_Question]:
@@ -155,11 +162,63 @@ def _of_tickets() -> list[_Question]:
     ]
 
 
+def _of_customers() -> list[_Question]:
+    def paged(*, deep: bool, **query: str) -> Callable[[customers.Book], Any]:
+        return lambda book: book.page(deep=deep, **query)
+
+    def numbered(**query: str) -> Callable[[customers.Book], Any]:
+        return lambda book: book.tenant.event(customers.ROUTE, query=query)
+
+    orders: list[dict[str, str]] = [{}, {"status": "prospect"}, {"sort": "amount"}, {"sort": "name", "order": "asc"}]
+    asked = {
+        f"{_told(query)}{place}": paged(deep=deep, **query)
+        for query in orders
+        for place, deep in (("first page by cursor", False), ("cursor in the middle", True))
+    }
+    made = [_Question(f"customers, {name}", customers.CUSTOMERS, event) for name, event in asked.items()]
+    known = "the total is counted up to 200, and from there on told by its events"
+    return [
+        *made,
+        _Question("customers, page 1 by number", customers.CUSTOMERS, numbered(), known),
+        _Question("customers, `status`, page 1 by number", customers.CUSTOMERS, numbered(status="active"), _BOUNDED),
+        _Question("customers, `name`, by number", customers.CUSTOMERS, numbered(name="示例科技有限公司 000123")),
+        _Question(
+            "counting of a customer", customers.TOTALS, lambda book: batch([on_the_bus(customers.told(book.tenant))])
+        ),
+    ]
+
+
+def _searches() -> list[_Question]:
+    by_cursor = "holds 5,000 rows at most against the search; the next page goes on from there"
+    by_number = "holds 20,000 rows at most against the search; beyond that a 400 names the cursor"
+    return [
+        _Question(
+            "customers, `search` that finds none, by cursor",
+            customers.CUSTOMERS,
+            lambda book: book.page(search="?"),
+            by_cursor,
+        ),
+        _Question(
+            "customers, `search` that finds none, by number",
+            customers.CUSTOMERS,
+            lambda book: book.tenant.event(customers.ROUTE, query={"search": "?"}),
+            by_number,
+        ),
+    ]
+
+
+def _told(query: dict[str, str]) -> str:
+    return "".join(f"`{name}={value}`, " for name, value in query.items() if name != "order")
+
+
+_Tenant = _Filled | tickets.Desk | customers.Book
+
+
 def _compare(
     deployment: Deployment,
     recorder: Recorder,
     question: _Question,
-    filled: tuple["_Filled | tickets.Desk", "_Filled | tickets.Desk"],
+    filled: tuple[_Tenant, _Tenant],
     rows: tuple[int, int],
 ) -> Scale:
     calls: list[Calls] = []
