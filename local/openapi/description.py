@@ -38,8 +38,8 @@ One HTTP API in the wire styles of five documents: a group answers as its docume
   fewer where an operation says so.
 - **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
 - **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a PUT or PATCH be made to
-  that version alone; as `If-None-Match`, it spares a GET sending the version again. Elsewhere neither is evaluated: what is
-  added with POST, a message or a comment, is true whatever else changed.
+  that version alone; as `If-None-Match`, it spares a GET sending the version again. Elsewhere neither is evaluated:
+  what is added with POST, a message or a comment, is true whatever else changed.
 - **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
 - Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.
 """
@@ -286,7 +286,7 @@ class _Operation:
         wrapped = self._wrapped()
         if {get_origin(one) for one in wrapped} == {OffsetPage, CursorPage}:
             ((item,), *_) = (get_args(one) for one in wrapped)
-            row = self.shapes.part(item) if self.route.list_of else self.shapes.answer(item)
+            row = self.shapes.answer(item, part=self.route.list_of is not None)
             content[JSON] = {"schema": answers.page(self.api.style, row)}
         elif wrapped:
             annotation = wrapped[0] if raw or self._is_versioned() else self.hints["return"]

@@ -44,7 +44,7 @@ class Shapes:
 
     def request(self, model: type[BaseModel], *, change: bool) -> Schema:
         """Refer to a request's body; `change`: a field left out stays as it is, whatever the model's default."""
-        if self._is_new(model):
+        if self._is_new(model, model.__name__):
             _, made = models_json_schema([(model, "validation")], ref_template=REFERENCE, schema_generator=_Untitled)
             for name, schema in made["$defs"].items():
                 self.schemas[name] = _tidy(schema, change=change and name == model.__name__)
@@ -62,15 +62,18 @@ class Shapes:
             parameters.append({"name": name, "in": "query", "required": name in required, "schema": shape, **told})
         return parameters
 
-    def answer(self, annotation: Any) -> Schema:
-        """The schema of an answer's annotation; TypedDicts become named ones. Raises `TypeError` for what has none."""
+    def answer(self, annotation: Any, *, part: bool = False) -> Schema:
+        """The schema of an answer's annotation; TypedDicts become named ones. Raises `TypeError` for what has none.
+
+        `part`: of it, and of the objects in it, only some fields may have been asked for.
+        """
         origin, arguments = get_origin(annotation), get_args(annotation)
         if annotation in _PLAIN:
             return dict(_PLAIN[annotation])
         if is_typeddict(annotation):
-            return self._typed_dict(annotation)
+            return self._typed_dict(annotation, part=part)
         if origin in (Annotated, NotRequired, Required):
-            return self.answer(arguments[0])
+            return self.answer(arguments[0], part=part)
         if origin is Literal:
             return {"enum": list(arguments)}
         if origin is list:
@@ -78,39 +81,34 @@ class Shapes:
         if origin is dict or origin is Mapping:
             return {"type": "object", "additionalProperties": self.answer(arguments[1])}
         if origin in (Union, types.UnionType):
-            return self._union([self.answer(argument) for argument in arguments])
+            return self._union([self.answer(argument, part=part) for argument in arguments])
         raise TypeError(f"no schema for {annotation!r}")
-
-    def part(self, shape: Any) -> Schema:
-        """The schema of an answer of which only some fields may have been asked for."""
-        self.answer(shape)
-        name = f"{shape.__name__}Fields"
-        whole = {key: value for key, value in self.schemas[shape.__name__].items() if key != "required"}
-        self.schemas[name] = whole | {"description": f"{whole['description']} Only the `fields` that were asked for."}
-        return {"$ref": REFERENCE.format(model=name)}
 
     def _union(self, schemas: list[Schema]) -> Schema:
         if all(list(schema) == ["type"] for schema in schemas):
             return {"type": [schema["type"] for schema in schemas]}
         return {"anyOf": schemas}
 
-    def _typed_dict(self, shape: Any) -> Schema:
-        if self._is_new(shape):
+    def _typed_dict(self, shape: Any, *, part: bool) -> Schema:
+        name = f"{shape.__name__}Fields" if part else shape.__name__
+        if self._is_new(shape, name):
             # Python before 3.12 has TypedDicts that pydantic does not read; the same source gives the same description.
             hints = get_type_hints(shape, include_extras=True)
-            self.schemas[shape.__name__] = {
+            told = inspect.getdoc(shape) or ""
+            self.schemas[name] = {
                 "type": "object",
-                "description": inspect.getdoc(shape) or "",
-                "properties": {name: self.answer(hint) for name, hint in hints.items()},
-                "required": [name for name in hints if name in shape.__required_keys__],
+                "description": f"{told} Only the `fields` that were asked for." if part else told,
+                "properties": {field: self.answer(hint, part=part) for field, hint in hints.items()},
             }
-        return _reference(shape)
+            if not part:
+                self.schemas[name]["required"] = [field for field in hints if field in shape.__required_keys__]
+        return {"$ref": REFERENCE.format(model=name)}
 
-    def _is_new(self, shape: Any) -> bool:
+    def _is_new(self, shape: Any, name: str) -> bool:
         known = self._classes.setdefault(shape.__name__, shape)
         if known is not shape:
             raise TypeError(f"{known.__module__} and {shape.__module__} both name a shape {shape.__name__}")
-        return shape.__name__ not in self.schemas
+        return name not in self.schemas
 
 
 class _Untitled(GenerateJsonSchema):
