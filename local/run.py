@@ -58,6 +58,8 @@ def _serve(stack: Stack, ready: int | None) -> None:
             print(f"  {continued} interrupted executions go on", flush=True)
         description = _describe(stack, deploy.first_tenant(aws))
         print(f"\nReady in {time.monotonic() - started:.1f} s.\n{_next_steps(stack, description)}", flush=True)
+        shown = "here; Ctrl-C ends it" if ready is None else f"in {stack.run_log}; make stop ends it"
+        print(f"What the functions write appears {shown}.\n", flush=True)
         if ready is not None:
             os.write(ready, _READY)
             os.close(ready)
@@ -167,7 +169,8 @@ def _lock(stack: Stack) -> Iterator[None]:
 def _check_ports(stack: Stack) -> None:
     for port in (*stack.public_ports, stack.aws_port, stack.mqtt_port):
         if port_in_use(port):
-            raise StackError(f"Port {port} is in use by another program; end that one, or choose other ports")
+            others = "choose other ports (.venv/bin/python -m local run --help)"
+            raise StackError(f"Port {port} is in use by another program; end that one, or {others}")
 
 
 @contextmanager
@@ -261,8 +264,6 @@ Have a webhook receiver told of new keys; start one in a terminal of its own, ad
 curl -sS {base}/v1/webhooks {header} -d '{webhook}'
 
 curl -sS {base}/v1/api-keys {header} -d '{create_key % "Second"}'
-
-What the functions write appears here.
 """
 
 
