@@ -212,6 +212,7 @@ def test_the_shadow_tells_what_is_and_what_is_to_be(deployment: Deployment) -> N
     assert "brightness" not in merged.json["data"]["desired"]
     stale = deployment.call("PATCH", shadow, {"desired": {"on": False}, "version": 2})
     assert refused(stale, 409, 40901) == {}
+    assert stale.json["message"] == "资源已被修改,请重新获取后再试"
     assert deployment.call("GET", shadow).json["data"]["desired"]["on"] is True
 
 

@@ -40,7 +40,7 @@ def change(tenant: str, device_id: str, wanted: DeviceShadowChange) -> DeviceSha
     except ClientError as error:
         match error.response["Error"]["Code"]:
             case "ConflictException":
-                raise Conflict from None
+                raise Conflict("precondition_failed") from None
             case "RequestEntityTooLargeException":
                 raise InvalidRequest(FieldError("desired", "too_many_bytes", {"limit": MAX_SHADOW_BYTES})) from None
             case "InvalidRequestException":
