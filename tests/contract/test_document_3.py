@@ -6,17 +6,16 @@ Other tests look at each thing more closely; here nothing of the document is lef
 import json
 import re
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from hub import aws as clients
-from hub import outbound
 from tests.conftest import Answer, Clock, Deployment
-from tests.contract import devices, memory, orders
+from tests.contract import devices, orders
 from tests.contract.customers import BATCH, CUSTOMERS, EXAMPLE, at, listed, make
+from tests.contract.delivering import delivered
 from tests.contract.sign_in_server import STATE, Browser, Server, claims, part, running
 from tests.contract.talking import Talker, hear
 from tests.contract.test_errors import exhaust
@@ -334,7 +333,7 @@ def test_a_fault_of_ours_has_a_code_too(deployment: Deployment, clock: Clock) ->
 def test_every_rate_limit(
     deployment: Deployment, clock: Clock, method: str, path: str, limit: int, counted: dict[str, int]
 ) -> None:
-    body = {} if method == "POST" else None
+    body: Any = {} if method == "POST" else None
     first = deployment.call(method, path, body)
     reset = str((clock.START // 60 + 1) * 60)
     assert first.headers["X-RateLimit-Limit"] == str(limit)
@@ -414,38 +413,6 @@ def test_every_event_reaches_a_webhook_and_the_documents_receiver(
                 assert receiver.status(body, headers["X-Webhook-Signature"], secret) == status
     assert sorted(told["https://your-server.com/webhook"]) == sorted(WEBHOOK["events"])
     assert sorted(told["https://your-server.com/all"]) == sorted(EVENTS)
-
-
-def delivered(clock: Clock, monkeypatch: pytest.MonkeyPatch, *, wanted: int) -> list[tuple[str, dict[str, str], bytes]]:
-    """Run fan-out and delivery over what was published; answers with what went out."""
-    from functions.webhooks import deliver, fan_out
-
-    sent: list[tuple[str, dict[str, str], bytes]] = []
-
-    def send(method: str, url: str, *, headers: Any, body: bytes, **_: Any) -> outbound.Response:
-        assert method == "POST"
-        sent.append((url, dict(headers), body))
-        return outbound.Response(200, {}, b"", 1)
-
-    monkeypatch.setattr(outbound, "send", send)
-    context = SimpleNamespace(aws_request_id="an-invocation", get_remaining_time_in_millis=lambda: 60_000)
-    run(fan_out.handler, [json.dumps(event) for event in memory.published()], context)
-    for _ in range(2 * wanted):
-        clock.advance(1)
-        queues = ("WebhookDeliveryQueue", "WebhookSlowDeliveryQueue")
-        run(deliver.handler, [body for queue in queues for body in memory.received(queue)], context)
-    return sent
-
-
-def run(handler: Callable[[Any, Any], Any], bodies: list[str], context: Any) -> None:
-    """Hand messages to a worker as its queue does, ten at a time."""
-    for start in range(0, len(bodies), 10):
-        attributes = {"ApproximateReceiveCount": "1"}
-        batch = [
-            {"messageId": str(number), "body": body, "attributes": attributes}
-            for number, body in enumerate(bodies[start : start + 10])
-        ]
-        assert handler({"Records": batch}, context) == {"batchItemFailures": []}
 
 
 # SDK
