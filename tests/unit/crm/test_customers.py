@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from functions.crm.customers import service, store
 from functions.crm.customers.models import MAX_CUSTOM_BYTES, CustomerChange, NewCustomer, NewCustomerContact
+from functions.webhooks import delivery, payload
 from hub import ids
 from hub.errors import Conflict, HubError, NotFound, PreconditionFailed, Unavailable
 from hub.events import Caller
@@ -296,11 +297,13 @@ def test_the_greatest_customers_fit_into_a_transaction_an_item_and_a_page(aws: N
     )
     assert answer_bytes(greatest.customFields) > MAX_CUSTOM_BYTES - 10
     customer = service._new(ids.new("cust"), greatest)
-    writes = store._creation("t" * 32, customer, service._created(caller(), customer))
+    event = service._created(caller(), customer)
+    writes = store._creation("t" * 32, customer, event)
     sizes = [len(str(to_item(write.item)).encode()) for write in writes]
     assert sizes[0] < 400_000
     assert sum(sizes) * store._TOGETHER < 4 * 1024 * 1024
     assert answer_bytes([store.shown(customer)] * 100) < 5_500_000
+    assert len(payload.serialize(event).encode()) < delivery.MAX_PAYLOAD_BYTES
 
 
 names = st.sampled_from(["甲", "乙", "丙"])
