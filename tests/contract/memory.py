@@ -95,6 +95,14 @@ def published(queue: str = "Subscriber") -> list[dict[str, Any]]:
     return [json.loads(body) for body in received(queue)]
 
 
+def told() -> list[dict[str, Any]]:
+    """The events that the table's items have carried, each once, in the order of its stream."""
+    from hub.store.items import from_item
+
+    images = (from_item(record["dynamodb"].get("NewImage", {})) for record in _stream_records())
+    return list({event["id"]: event for image in images for event in image.get("events", [])}.values())
+
+
 def received(queue: str) -> list[str]:
     """Take all messages of a queue."""
     sqs = client("sqs")
