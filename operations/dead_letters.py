@@ -133,6 +133,8 @@ def told(letter: Letter) -> Told:
     if isinstance(batch := body.get("DDBStreamBatchInfo"), dict):
         place = f"{batch.get('batchSize')} changes from {batch.get('startSequenceNumber')} on in {batch.get('shardId')}"
         return Told("-", "-", "-", "-", _shown(place))
+    if "base64OriginalPayload" in body:
+        return _told_by_device(body, why)
     if isinstance(record := body.get("record"), dict):
         return _told_of(record, _shown(body.get("reason", why)))
     return _told_of(body["detail"] if isinstance(body.get("detail"), dict) else body, why)
@@ -153,6 +155,16 @@ def _told_of(message: Mapping[str, Any], why: str) -> Told:
         type=_shown(message.get("event", message.get("type"))),
         why=why,
     )
+
+
+def _told_by_device(message: Mapping[str, Any], why: str) -> Told:
+    """What a rule of IoT Core's wrote, or where it could not, what it tells of that; its topic stands for the type."""
+    topic = str(message.get("topic"))
+    tenant = next((part.partition(":")[0] for part in topic.split("/") if ":device_" in part), None)
+    match message.get("failures"):
+        case [{"errorMessage": reason}, *_]:
+            why = _shown(reason)
+    return Told(_shown(tenant), "-", _shown(message.get("id", message.get("cloudwatchTraceId"))), _shown(topic), why)
 
 
 def _shown(value: object) -> str:
