@@ -35,6 +35,10 @@ BODIES: dict[str, Any] = {
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"on": True}},
+    "POST /v1/customers": {"name": "a"},
+    "POST /v1/customers/batch": {"customers": [{"name": "a"}]},
+    "PUT /v1/customers/{customer_id}": {"name": "b"},
+    "PATCH /v1/customers/{customer_id}": {"name": "b"},
     "POST /v1/orders": {
         "customerId": "cust_none",
         "items": [{"name": "a", "quantity": 1, "unitPrice": 1}],
@@ -66,6 +70,7 @@ NOBODYS = {
     "conversation_id": "conv_none",
     "device_id": "device_none",
     "certificate_id": "0" * 64,
+    "customer_id": "cust_none",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
@@ -171,6 +176,7 @@ def ids(deployment: Deployment) -> dict[str, str]:
     webhook = deployment.new_webhook()["id"]
     replay = call(deployment, "POST /v1/webhooks/{webhook_id}/replay", {"webhook_id": webhook})
     device = deployment.call("POST", "/v1/iot/devices", BODIES["POST /v1/iot/devices"]).json["data"]
+    order = orders.make(deployment)
     return {
         "api_key_id": deployment.new_key("read")["id"],
         "app_id": app,
@@ -178,7 +184,8 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "conversation_id": _made(deployment, "/v1/conversations"),
         "device_id": device["id"],
         "certificate_id": device["certificates"][0]["id"],
-        "order_id": orders.make(deployment)["id"],
+        "customer_id": order["customerId"],
+        "order_id": order["id"],
         "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
         "webhook_id": webhook,
@@ -191,7 +198,18 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = ("API_KEY", "CONSENT", "CONVERSATION", "DEVICE", "OAUTH_APP", "ORDER", "TICKET", "USER", "WEBHOOK")
+        kinds = (
+            "API_KEY",
+            "CONSENT",
+            "CONVERSATION",
+            "CUSTOMER",
+            "DEVICE",
+            "OAUTH_APP",
+            "ORDER",
+            "TICKET",
+            "USER",
+            "WEBHOOK",
+        )
         partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
@@ -208,7 +226,7 @@ def test_another_tenants_thing_does_not_exist(
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
     for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
-    for path in ("/v1/conversations", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
+    for path in ("/v1/conversations", "/v1/customers", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
         assert other_tenant.call("GET", path).json["data"]["items"] == []
     users = other_tenant.call("GET", "/v1/users").json["data"]["items"]
     assert [user["email"] for user in users] == ["admin@example.com"]
