@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cmp_to_key
 
+TAKEN_OVER = "DUPLICATE_CLIENTID"
+"""Why a connection ended whose device has connected anew: it has not left."""
+
 MAX_APART_MS = 2 * 2 * 60_000
 """By how much the times of two events can be wrong together."""
 
@@ -29,8 +32,7 @@ def is_later(event: Lifecycle, known: Lifecycle | None) -> bool:
     """Whether an event happened after the latest one that is known; the same one did not.
 
     Where the times are further apart than they can be wrong, they tell, also across a number that began anew. Where
-    they are not, no hour has passed, and the numbers tell: a connection that was taken over by the next one
-    (`DUPLICATE_CLIENTID`) ends after that one's beginning and is still the earlier of the two.
+    they are not, no hour has passed, and the numbers tell.
     """
     if known is None:
         return True
@@ -47,7 +49,7 @@ def latest(known: Lifecycle | None, events: Iterable[Lifecycle]) -> tuple[Lifecy
     """
     turns: list[Lifecycle] = []
     for event in sorted(events, key=_BY_TIME):
-        if is_later(event, known):
+        if event.reason != TAKEN_OVER and is_later(event, known):
             if event.connected != (known is not None and known.connected):
                 turns.append(event)
             known = event
