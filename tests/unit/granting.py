@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.client import BaseClient
+from botocore.signers import RequestSigner
 
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import Server
@@ -63,19 +64,10 @@ def logical_id(resource: dict[str, Any] | str) -> str:
 
 
 def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
-    """What a call needs. A transaction needs the permissions of its parts."""
+    """What a call needs."""
     match service, operation:
-        case "dynamodb", "TransactWriteItems":
-            return {
-                (f"dynamodb:{kind}Item", part["TableName"])
-                for entry in parameters["TransactItems"]
-                for kind, part in entry.items()
-            }
-        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
-            return {(f"dynamodb:{operation}", table) for table in parameters["RequestItems"]}
         case "dynamodb", _:
-            index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
-            return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
+            return needed_of_tables(operation, parameters)
         case "sqs", "SendMessageBatch":
             return {("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2])}
         case "kms", "Sign" | "GetPublicKey":
@@ -89,7 +81,36 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"iot:{operation}", IOT_RESOURCES.get(operation, "thing"))}
         case "stepfunctions", "StartExecution":
             return {("states:StartExecution", parameters["stateMachineArn"].rpartition(":")[2])}
+        case "s3", _:
+            return needed_of_bucket(operation, parameters["Key"])
     raise AssertionError(f"{service}:{operation} is not known here")
+
+
+def needed_of_tables(operation: str, parameters: dict[str, Any]) -> Grants:
+    """What a call of DynamoDB needs. A transaction needs the permissions of its parts."""
+    match operation:
+        case "TransactWriteItems":
+            return {
+                (f"dynamodb:{kind}Item", part["TableName"])
+                for entry in parameters["TransactItems"]
+                for kind, part in entry.items()
+            }
+        case "BatchGetItem" | "BatchWriteItem":
+            return {(f"dynamodb:{operation}", table) for table in parameters["RequestItems"]}
+    index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
+    return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
+
+
+def needed_of_bucket(operation: str, key: str) -> Grants:
+    """What a call about an object needs, or its presigned address."""
+    place = f"FilesBucket/{key.partition('/')[0]}/*"
+    match operation:
+        case "HeadObject":
+            # To be told that there is none, one must be allowed to look.
+            return {("s3:GetObject", place), ("s3:ListBucket", "FilesBucket")}
+        case "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":
+            return {("s3:PutObject", place)}
+    return {(f"s3:{operation}", place)}
 
 
 class Work:
@@ -110,6 +131,16 @@ class Work:
             return call(client, operation, parameters)
 
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
+        sign = RequestSigner.generate_presigned_url
+
+        def record_signature(signer: Any, request_dict: dict[str, Any], operation_name: str, **more: Any) -> Any:
+            if self._recording:
+                # Whoever follows a presigned address may do what its signer may.
+                key = urlsplit(request_dict["url"]).path.removeprefix("/files-bucket").removeprefix("/")
+                self.used |= needed_of_bucket(operation_name, key)
+            return sign(signer, request_dict, operation_name, **more)
+
+        monkeypatch.setattr(RequestSigner, "generate_presigned_url", record_signature)
 
     def run(self, event: Any) -> Any:
         """Invoke it as a new process would."""

@@ -303,6 +303,83 @@ def test_customers(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("CustomersFunction")
 
 
+def put_file(file_id: str, content: bytes) -> None:
+    """Put a file where its address leads."""
+    memory.client("s3").put_object(Bucket="files-bucket", Key=f"files/default/{file_id}", Body=content)
+
+
+def test_files(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.crm.files import store
+
+    work = Work("FilesFunction", tenant, monkeypatch)
+    body = {"name": "a.csv", "size": 5}
+    file, _ = (work.request("POST /v1/files", body)["data"]["id"] for _ in range(2))
+    assert work.run(work.event("POST /v1/files", {}))["statusCode"] == 400
+    store.note_upload("default", file, 5)
+    numbered = work.event("GET /v1/files") | {"queryStringParameters": {"pageSize": "1"}}
+    assert json.loads(work.run(numbered)["body"])["data"]["pagination"]["total"] == 2
+    assert work.request("GET /v1/files/{file_id}", file_id=file)["data"]["downloadUrl"]
+    work.request("DELETE /v1/files/{file_id}", file_id=file)
+    assert work.used == granted("FilesFunction")
+
+
+def test_file_uploads(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("FileUploadsFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "file-uploads.json").read_text())
+    assert work.run(sample) == {"batchItemFailures": []}
+    assert work.used == granted("FileUploadsFunction")
+
+
+def test_imports(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.crm.files import service
+    from functions.crm.files.models import NewFile
+
+    content = b"name,status\na,active\nb,wrong\n"
+    file = service.announce("default", NewFile(name="a.csv", size=len(content)))["id"]
+    put_file(file, content)
+    work = Work("ImportsFunction", tenant, monkeypatch)
+    one = "/v1/customers/imports/{import_id}"
+    made, _ = (work.request("POST /v1/customers/imports", {"fileId": file})["data"]["id"] for _ in range(2))
+    assert work.run(work.event("POST /v1/customers/imports", {}))["statusCode"] == 400
+    numbered = work.event("GET /v1/customers/imports") | {"queryStringParameters": {"pageSize": "1"}}
+    assert json.loads(work.run(numbered)["body"])["data"]["pagination"]["total"] == 2
+    work.request(f"GET {one}", import_id=made)
+    work.request(f"GET {one}/errors", import_id=made)
+    assert work.used == granted("ImportsFunction")
+    worker = Work("ImportPageFunction", tenant, monkeypatch)
+    assert worker.run(memory.executions("ImportStateMachine")[0])["status"] == "ended"
+    put_file(file, content + b"\n")
+    assert worker.run(memory.executions("ImportStateMachine")[1])["status"] == "ended"
+    # A step that reads a file which is gone is told so, because it may look.
+    assert worker.used | {("s3:ListBucket", "FilesBucket")} == granted("ImportPageFunction")
+
+
+def test_exports(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.crm.customers import service
+    from functions.crm.customers.models import NewCustomer
+    from functions.crm.exports import part
+    from hub.events import Caller
+
+    monkeypatch.setattr(part, "STEP_SECONDS", -1)
+    monkeypatch.setattr(part, "PAGE", 1)
+    caller = Caller("default", "enterprise", "operator", "req")
+    for name in "abc":
+        service.create(caller, NewCustomer(name=name, industry="a", amount=1))
+    api = Work("ExportsFunction", tenant, monkeypatch)
+    worker = Work("ExportPartFunction", tenant, monkeypatch)
+    for query in ("", "industry=a", "status=active", "sort=amount"):
+        made = api.request("POST /v1/customers/exports", {"query": query})["data"]["id"]
+        state = memory.executions("ExportStateMachine")[-1]
+        while worker.run(state)["status"] != "ended":
+            continue
+        assert api.request("GET /v1/customers/exports/{export_id}", export_id=made)["data"]["downloadUrl"]
+    assert api.run(api.event("POST /v1/customers/exports", {"query": "a=b"}))["statusCode"] == 400
+    numbered = api.event("GET /v1/customers/exports") | {"queryStringParameters": {"pageSize": "1"}}
+    assert json.loads(api.run(numbered)["body"])["data"]["pagination"]["total"] == 4
+    assert api.used == granted("ExportsFunction")
+    assert worker.used == granted("ExportPartFunction")
+
+
 def test_orders(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from functions.crm.customers import service
     from functions.crm.customers.models import NewCustomer

@@ -234,6 +234,54 @@ def test_customers(sample_key: None) -> None:
     assert json.loads(answer["body"])["data"]["name"] == "示例科技有限公司"
 
 
+def rename(kind: str, before: str, after: str) -> None:
+    """Give an entity the id that a sample names."""
+    from hub.store import keys, table
+
+    item = table.get(table.entities(), keys.entity("default", kind, before))
+    table.write(table.Put(table.entities(), {**(item or {}), "sk": after}))
+
+
+def test_files_and_imports(sample_key: None) -> None:
+    from functions.crm import jobs
+    from functions.crm.files import store as files
+    from functions.crm.imports import store
+
+    answer = invoke("FilesFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    announced = json.loads(answer["body"])["data"]
+    content = "name,industry\n示例科技,IT\n".encode()
+    assert announced["size"] == len(content)
+    file_id = json.loads(sample("ImportsFunction")["body"])["fileId"]
+    rename(files.KIND, announced["id"], file_id)
+    assert invoke("FileUploadsFunction") == {"batchItemFailures": []}
+    assert files.get("default", file_id).status == "uploaded"
+
+    boto3.client("s3", region_name=REGION).put_object(
+        Bucket="files-bucket", Key=files.object_key("default", file_id), Body=content
+    )
+    answer = invoke("ImportsFunction")
+    assert answer["statusCode"] == 202, answer["body"]
+    import_id = sample("ImportPageFunction")["id"]
+    rename(store.KIND, json.loads(answer["body"])["data"]["id"], import_id)
+    assert invoke("ImportPageFunction") == {"status": "ended", "number": 0}
+    done = jobs.get(store.KIND, store.StoredImport, "default", import_id)
+    assert (done.status, done.created) == ("completed", 1)
+
+
+def test_exports(sample_key: None) -> None:
+    from functions.crm import jobs
+    from functions.crm.exports import store
+
+    answer = invoke("ExportsFunction")
+    assert answer["statusCode"] == 202, answer["body"]
+    export_id = sample("ExportPartFunction")["id"]
+    rename(store.KIND, json.loads(answer["body"])["data"]["id"], export_id)
+    assert [invoke("ExportPartFunction")["status"] for _ in range(3)] == ["running", "running", "ended"]
+    done = jobs.get(store.KIND, store.StoredExport, "default", export_id)
+    assert (done.status, done.rows) == ("completed", 0)
+
+
 def test_orders(sample_key: None) -> None:
     from functions.crm.customers import service as customers
     from functions.crm.customers.models import NewCustomer

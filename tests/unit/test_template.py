@@ -231,7 +231,8 @@ def test_state_machine_writes_what_it_names(name: str) -> None:
     """DynamoDB refuses an expression whose names or values are not all used: a `#` begins a comment in YAML."""
     definition = yaml_parse((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
     writes = [state["Parameters"] for state in definition["States"].values() if "dynamodb" in state.get("Resource", "")]
-    assert bool(writes) == bool({"ActivityTableName", "TableName"} & STATE_MACHINES[name]["DefinitionSubstitutions"].keys())
+    substitutions = STATE_MACHINES[name]["DefinitionSubstitutions"].keys()
+    assert bool(writes) == bool({"ActivityTableName", "TableName"} & substitutions)
     for write in writes:
         used = set(re.findall(r"[#:]\w+", write["UpdateExpression"] + " " + write["ConditionExpression"]))
         assert used == {*write["ExpressionAttributeNames"], *write["ExpressionAttributeValues"]}

@@ -101,7 +101,7 @@ def bad_rows(api: Deployment, import_id: str, limit: int = 100) -> list[dict[str
 def names(api: Deployment) -> list[str]:
     """The names of all customers."""
     found: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         answer = api.call("GET", f"/v1/customers?limit=100&fields=name&sort=name&order=asc&cursor={cursor}")
         found += [one["name"] for one in answer.json["data"]["items"]]

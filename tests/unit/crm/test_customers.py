@@ -1,10 +1,8 @@
 """Customers under concurrency, interruption and size: one name is one customer's, and what can be made is made."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -24,6 +22,7 @@ from hub.web.request import Request
 from hub.web.validation import answer_bytes
 from tests.contract import memory
 from tests.unit.interruptions import Calls, survive
+from tests.unit.racing import race
 
 _TENANTS = count()
 """Every example has its own."""
@@ -69,21 +68,6 @@ def standing(who: Caller) -> dict[str, str]:
         item["name"]: customer for customer, item in customers.items()
     }
     return {item["name"]: customer for customer, item in customers.items()}
-
-
-def race(times: int, work: Any) -> list[Any]:
-    """Do something in several threads at once; what is raised of Hub's errors is answered."""
-    start = Barrier(times)
-
-    def one(number: int) -> Any:
-        start.wait(10)
-        try:
-            return work(number)
-        except HubError as error:
-            return type(error)
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 class TestRaces:

@@ -135,6 +135,7 @@ def test_queries_are_those_of_the_list(
 
 def test_fields(deployment: Deployment) -> None:
     make(deployment, {"name": "a", "customFields": {"x": 1, "y": 2}})
+    state: dict[str, Any] = {}
     for fields, header in (
         (["name", "version"], ["name", "version"]),
         (["customFields.y", "name", "customFields.z"], ["customFields.y", "name", "customFields.z"]),

@@ -9,7 +9,7 @@ import pytest
 
 from functions.crm import jobs
 from functions.crm.customers import service as customer_service
-from functions.crm.imports import page, rows
+from functions.crm.imports import page, rows, store
 from hub import times
 from hub.errors import Unavailable
 from tests.conftest import Clock, Deployment
@@ -135,7 +135,7 @@ def test_every_bad_row_is_reported_as_document_3_says_it(deployment: Deployment)
 
 def test_bad_rows_are_read_page_by_page_in_order(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "PAGE", 30)
-    monkeypatch.setattr(page.store, "TOGETHER", 4)
+    monkeypatch.setattr(store, "TOGETHER", 4)
     content = table(*((f"客户 {number}", "a", "bad" if number % 3 else "13800138000") for number in range(40)))
     done = imported(deployment, content)
     wanted = [number + 2 for number in range(40) if number % 3]
@@ -273,13 +273,13 @@ def test_a_row_refused_at_first_and_made_when_its_step_is_done_again_is_not_repo
 ) -> None:
     other = deployment.call("POST", "/v1/customers", {"name": "客户 1"}).json["data"]
     state = begin(deployment, table(*customers(range(3))))
-    advance = page.store.advance
+    advance = store.advance
 
     def dies(*_given: Any) -> bool:
-        monkeypatch.setattr(page.store, "advance", advance)
+        monkeypatch.setattr(store, "advance", advance)
         raise Unavailable
 
-    monkeypatch.setattr(page.store, "advance", dies)
+    monkeypatch.setattr(store, "advance", dies)
     with pytest.raises(Unavailable):
         page.handler(state, None)
     deployment.call("DELETE", f"/v1/customers/{other['id']}")
