@@ -117,13 +117,21 @@ def _sell(caller: events.Caller) -> None:
 
 
 def _connect(caller: events.Caller) -> None:
-    """A device that is made, changed and deleted."""
+    """A device that is made and changed, comes, obeys a command, raises an alert, goes, and is deleted."""
+    from functions.iot.commands import service as commands
+    from functions.iot.commands.models import NewCommand
     from functions.iot.devices import service
     from functions.iot.devices.models import DeviceChange, NewDevice
+    from tests.contract.talking import Talker, hear
 
     wanted = NewDevice(name="客厅灯", type="lamp", tags=["家"], attributes={"房间": "客厅"})
     made = service.create(caller, wanted).data["id"]
     service.change(caller, made, DeviceChange(type=None), lambda _: None)
+    lamp = Talker(caller.tenant, made)
+    hear(lamp.connected())
+    told = commands.send(caller, made, NewCommand(command="turnOn", params={"brightness": 80}))
+    hear(lamp.acknowledges(told["id"], result={"brightness": 80}), lamp.raises(data={"temperature": 86.5}))
+    hear(lamp.disconnected())
     service.delete(caller, made)
 
 
