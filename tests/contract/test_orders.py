@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -399,6 +400,23 @@ def test_a_customers_orders_are_listed(deployment: Deployment, shop: list[dict[s
         ("customerId=cust_none", []),
     ):
         wanted = [shop[number]["id"] for number in expected]
+        assert listed(deployment, f"?{query}") == by_cursor(deployment, query, 2) == wanted, query
+
+
+def test_every_operator_on_the_customers_id(deployment: Deployment, shop: list[dict[str, Any]]) -> None:
+    first, second = (shop[number]["customerId"] for number in (0, 1))
+    tests: dict[str, Callable[[str], bool]] = {
+        f"customerId={first}": lambda one: one == first,
+        f"customerId[ne]={first}": lambda one: one != first,
+        f"customerId[gt]={first}": lambda one: one > first,
+        f"customerId[gte]={first}": lambda one: one >= first,
+        f"customerId[lt]={second}": lambda one: one < second,
+        f"customerId[lte]={second}": lambda one: one <= second,
+        f"customerId[in]={first},{second}": lambda one: True,
+        f"customerId[like]={second[5:].lower()}": lambda one: one == second,
+    }
+    for query, holds in tests.items():
+        wanted = [order["id"] for order in reversed(shop) if holds(order["customerId"])]
         assert listed(deployment, f"?{query}") == by_cursor(deployment, query, 2) == wanted, query
 
 
