@@ -96,16 +96,10 @@ class NewCustomer(Body):
     customFields: CustomFields = {}
 
 
-class CustomerChange(Body):
+class CustomerChange(NewCustomer):
     """Body of `PUT` and `PATCH /v1/customers/{customer_id}`: the fields that are to change, each as a whole."""
 
     name: Line = ""
-    industry: Line | None = None
-    contact: NewCustomerContact | None = None
-    status: Status = "active"
-    amount: Amount | None = None
-    tags: Tags = []
-    customFields: CustomFields = {}
 
 
 class NewCustomers(Body):

@@ -1,10 +1,8 @@
 """Tickets against plain models: how they move, what lists show, and that no change passes over another."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -25,6 +23,7 @@ from hub.store.paging import CursorPage, OffsetPage
 from hub.web.request import Request
 from hub.web.validation import PageParameters
 from tests.conftest import Clock
+from tests.unit.racing import race
 
 _TENANTS = count()
 """Every example has its own."""
@@ -194,21 +193,6 @@ def test_time_never_goes_back(aws: None, clock: Clock) -> None:
     ticket = new(who)
     clock.advance(-3600)
     assert change(who, ticket["id"], status="resolved")["resolved_at"] == ticket["created_at"]
-
-
-def race(times: int, work: Any) -> list[Any]:
-    """Do something in several threads at once; what is raised of Hub's errors is answered."""
-    start = Barrier(times)
-
-    def one(number: int) -> Any:
-        start.wait(10)
-        try:
-            return work(number)
-        except HubError as error:
-            return type(error)
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 @pytest.mark.parametrize("if_match", ['"1"', None])
