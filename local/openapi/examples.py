@@ -79,6 +79,7 @@ _DEVICE = _NEW_DEVICE | {
     "updatedAt": "2024-01-15T10:30:00Z",
     "version": 2,
 }
+_NEW_DEVICE_COMMAND = {"command": "turnOn", "params": {"brightness": 80}}
 _DEVICE_CREDENTIALS = {
     "certificateId": _CERTIFICATE_ID,
     "certificate": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
@@ -276,6 +277,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "desiredAt": "2024-01-15T10:35:00Z",
         "reportedAt": "2024-01-15T10:31:00Z",
         "version": 3,
+    },
+    # Document 3, "IoT 设备控制".
+    "NewDeviceCommand": _NEW_DEVICE_COMMAND,
+    "DeviceCommand": _NEW_DEVICE_COMMAND
+    | {
+        "id": "cmd_001",
+        "deviceId": "device_001",
+        "status": "succeeded",
+        "createdAt": "2024-01-15T10:30:00Z",
+        "expiresAt": "2024-01-15T10:35:00Z",
+        "sentAt": "2024-01-15T10:30:00Z",
+        "acknowledgedAt": "2024-01-15T10:30:01Z",
+        "result": {"brightness": 80},
     },
     # Document 1 section 4.
     "NewWebhook": {

@@ -119,7 +119,7 @@ def _sell(caller: events.Caller) -> None:
 def _connect(caller: events.Caller) -> None:
     """A device that is made and changed, comes, obeys a command, raises an alert, goes, and is deleted."""
     from functions.iot.commands import service as commands
-    from functions.iot.commands.models import NewCommand
+    from functions.iot.commands.models import NewDeviceCommand
     from functions.iot.devices import service
     from functions.iot.devices.models import DeviceChange, NewDevice
     from tests.contract.talking import Talker, hear
@@ -129,7 +129,7 @@ def _connect(caller: events.Caller) -> None:
     service.change(caller, made, DeviceChange(type=None), lambda _: None)
     lamp = Talker(caller.tenant, made)
     hear(lamp.connected())
-    told = commands.send(caller, made, NewCommand(command="turnOn", params={"brightness": 80}))
+    told = commands.send(caller, made, NewDeviceCommand(command="turnOn", params={"brightness": 80}))
     hear(lamp.acknowledges(told["id"], result={"brightness": 80}), lamp.raises(data={"temperature": 86.5}))
     hear(lamp.disconnected())
     service.delete(caller, made)

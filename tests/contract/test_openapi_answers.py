@@ -17,6 +17,7 @@ from local.openapi.deliveries import event_schemas
 from local.openapi.examples import EXAMPLES
 from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
+from tests.contract.described_devices import use_devices
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 
 
@@ -308,34 +309,6 @@ def use_orders(client: Client) -> None:
     client(f"POST {one}/refund", {"amount": 0}, order_id=made_id)
     client(f"POST {one}/refund", order_id=made_id)
     client(f"POST {one}/cancel", EXAMPLES["Cancellation"], order_id=other_id)
-
-
-def use_devices(client: Client) -> None:
-    one = "/v1/iot/devices/{device_id}"
-    made = client("POST /v1/iot/devices", EXAMPLES["NewDevice"])["data"]
-    client("POST /v1/iot/devices", {"name": "灯", "csr": "a"})
-    for asked in ({}, {"limit": "1"}, {"fields": "id,lastSeenAt", "search": "灯"}, {"colour": "red"}):
-        client("GET /v1/iot/devices", query=asked)
-    client(f"GET {one}", device_id=made["id"])
-    client(f"GET {one}", headers={"if-none-match": '"1"'}, device_id=made["id"])
-    assert client.exchanges[-1].status == 304
-    for method in ("PUT", "PATCH"):
-        client(f"{method} {one}", EXAMPLES["DeviceChange"] | {"name": method}, device_id=made["id"])
-    client(f"PATCH {one}", {"name": "灯"}, headers={"if-match": '"1"'}, device_id=made["id"])
-    assert client.exchanges[-1].status == 412
-    client(f"GET {one}/shadow", device_id=made["id"])
-    client(f"PATCH {one}/shadow", EXAMPLES["DeviceShadowChange"], device_id=made["id"])
-    client(f"PATCH {one}/shadow", {"desired": {"on": True}, "version": 7}, device_id=made["id"])
-    assert client.exchanges[-1].status == 409
-    client(f"PATCH {one}/shadow", {}, device_id=made["id"])
-    for status in (201, 422):
-        client(f"POST {one}/certificates", {}, device_id=made["id"])
-        assert client.exchanges[-1].status == status
-    certificate = f"DELETE {one}/certificates/{{certificate_id}}"
-    for _ in range(2):
-        client(certificate, device_id=made["id"], certificate_id=made["credentials"]["certificateId"])
-    for method in ("DELETE", "DELETE", "GET"):
-        client(f"{method} {one}", device_id=made["id"])
 
 
 def use_statistics(client: Client) -> None:

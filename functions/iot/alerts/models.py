@@ -10,7 +10,7 @@ from hub.web.validation import not_blank
 Level = Literal["info", "warning", "critical"]
 
 
-class Alert(TypedDict):
+class DeviceAlert(TypedDict):
     """An alert as it is shown; `createdAt` is when it came to IoT Core."""
 
     id: str

@@ -1,7 +1,7 @@
 """What can be done with alerts: raised by a device, listed for its tenant."""
 
 from functions.iot.alerts import store
-from functions.iot.alerts.models import Alert, RaisedAlert
+from functions.iot.alerts.models import DeviceAlert, RaisedAlert
 from functions.iot.alerts.store import StoredAlert
 from functions.iot.devices import store as devices
 from hub import events, ids, times
@@ -33,7 +33,7 @@ def raise_alert(caller: Caller, device_id: str, told: RaisedAlert, message_id: s
         count("DuplicateMessages")
 
 
-def listed(tenant: str, device_id: str, query: ListQuery) -> Page[Alert]:
+def listed(tenant: str, device_id: str, query: ListQuery) -> Page[DeviceAlert]:
     """List the alerts of a device. Raises `NotFound` where there is no such device."""
     devices.get(tenant, device_id)
     return store.page(tenant, device_id, query)

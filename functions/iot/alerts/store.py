@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from functions.iot.alerts.models import Alert, Level
+from functions.iot.alerts.models import DeviceAlert, Level
 from hub import times
 from hub.store import items, keys, plan, table
 from hub.store.filters import FieldKind
@@ -34,7 +34,7 @@ class StoredAlert:
     created_at: int
 
 
-def shown(alert: StoredAlert) -> Alert:
+def shown(alert: StoredAlert) -> DeviceAlert:
     """An alert as callers see it, and as lists find it."""
     return {
         "id": alert.id,
@@ -77,7 +77,7 @@ def add(tenant: str, alert: StoredAlert, event: Mapping[str, Any]) -> bool:
     return True
 
 
-def page(tenant: str, device_id: str, asked: ListQuery) -> Page[Alert]:
+def page(tenant: str, device_id: str, asked: ListQuery) -> Page[DeviceAlert]:
     """Read a page of a device's alerts."""
     # Rows that `fields` cuts down are alerts with fewer fields, which no type tells.
-    return cast("Page[Alert]", plan.read(replace(LISTING, owner=device_id), tenant, asked))
+    return cast("Page[DeviceAlert]", plan.read(replace(LISTING, owner=device_id), tenant, asked))

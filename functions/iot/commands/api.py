@@ -4,9 +4,9 @@ from typing import Any
 
 from functions.iot.alerts import service as alerts
 from functions.iot.alerts import store as stored_alerts
-from functions.iot.alerts.models import Alert
+from functions.iot.alerts.models import DeviceAlert
 from functions.iot.commands import service, store
-from functions.iot.commands.models import Command, NewCommand
+from functions.iot.commands.models import DeviceCommand, NewDeviceCommand
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.telemetry import lambda_handler
@@ -18,7 +18,7 @@ api = Api("iot", D3())
 
 
 @api.post("/v1/iot/devices/{device_id}/commands", status=201)
-def send_command(request: Request, device_id: str, body: NewCommand) -> Command:
+def send_device_command(request: Request, device_id: str, body: NewDeviceCommand) -> DeviceCommand:
     """Tell a device what to do.
 
     `sent` is on its way by MQTT; `queued` waits until the device, offline so far, subscribes to its commands. A device
@@ -28,19 +28,19 @@ def send_command(request: Request, device_id: str, body: NewCommand) -> Command:
 
 
 @api.get("/v1/iot/devices/{device_id}/commands", list_of=store.LISTING.schema)
-def list_commands(request: Request, device_id: str, query: ListQuery) -> Page[Command]:
+def list_device_commands(request: Request, device_id: str, query: ListQuery) -> Page[DeviceCommand]:
     """List the commands of a device, filtered, sorted, searched and cut down; they are kept for 90 days."""
     return service.listed(request.caller.tenant, device_id, query)
 
 
 @api.get("/v1/iot/devices/{device_id}/commands/{command_id}")
-def get_command(request: Request, device_id: str, command_id: str) -> Command:
+def get_device_command(request: Request, device_id: str, command_id: str) -> DeviceCommand:
     """Show a command and what became of it; one that was not acknowledged in time is `expired`."""
     return service.get(request.caller.tenant, device_id, command_id)
 
 
 @api.get("/v1/iot/devices/{device_id}/alerts", list_of=stored_alerts.LISTING.schema)
-def list_alerts(request: Request, device_id: str, query: ListQuery) -> Page[Alert]:
+def list_device_alerts(request: Request, device_id: str, query: ListQuery) -> Page[DeviceAlert]:
     """List the alerts of a device, filtered, sorted, searched and cut down; they are kept for 90 days."""
     return alerts.listed(request.caller.tenant, device_id, query)
 

@@ -15,7 +15,7 @@ MAX_EXPIRY = 86_400
 """Seconds."""
 
 
-class NewCommand(Body):
+class NewDeviceCommand(Body):
     """Body of `POST /v1/iot/devices/{device_id}/commands`: what the device is to do, within how many seconds."""
 
     command: Name
@@ -23,7 +23,7 @@ class NewCommand(Body):
     expiresIn: Annotated[int, Field(ge=5, le=MAX_EXPIRY)] = 300
 
 
-class Command(TypedDict):
+class DeviceCommand(TypedDict):
     """A command as it is shown. It is `queued` until the device is there, then `sent` until it acknowledges it."""
 
     id: str

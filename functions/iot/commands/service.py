@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.iot import topics
 from functions.iot.commands import store
-from functions.iot.commands.models import Acknowledgement, Command, NewCommand
+from functions.iot.commands.models import Acknowledgement, DeviceCommand, NewDeviceCommand
 from functions.iot.commands.store import StoredCommand, shown
 from functions.iot.devices import store as devices
 from functions.iot.payload import compact
@@ -29,7 +29,7 @@ MAX_WAITING = 100
 """Commands that a device which is offline can have before it, and that one which begins to listen is told."""
 
 
-def send(caller: Caller, device_id: str, wanted: NewCommand) -> Command:
+def send(caller: Caller, device_id: str, wanted: NewDeviceCommand) -> DeviceCommand:
     """Tell a device what to do. Raises `Unprocessable` where too many commands wait for one that is offline."""
     device = devices.get(caller.tenant, device_id, consistent=True)
     now = times.now_ms()
@@ -56,7 +56,7 @@ def send(caller: Caller, device_id: str, wanted: NewCommand) -> Command:
     return shown(command, times.now_ms())
 
 
-def get(tenant: str, device_id: str, command_id: str) -> Command:
+def get(tenant: str, device_id: str, command_id: str) -> DeviceCommand:
     """Show a command. Raises `NotFound` also where the device is gone."""
     device, command = keys.entity(tenant, devices.KIND, device_id), store.key(tenant, device_id, command_id)
     found = table.get_many({table.entities(): [device, command]})
@@ -66,7 +66,7 @@ def get(tenant: str, device_id: str, command_id: str) -> Command:
     return shown(store.read(item), times.now_ms())
 
 
-def listed(tenant: str, device_id: str, query: ListQuery) -> Page[Command]:
+def listed(tenant: str, device_id: str, query: ListQuery) -> Page[DeviceCommand]:
     """List the commands of a device."""
     devices.get(tenant, device_id)
     return store.page(tenant, device_id, query)

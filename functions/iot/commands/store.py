@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from functions.iot.commands.models import MAX_EXPIRY, Command, Outcome, Status, StoredStatus
+from functions.iot.commands.models import MAX_EXPIRY, DeviceCommand, Outcome, Status, StoredStatus
 from hub import ids, times
 from hub.store import items, keys, plan, table, versioned
 from hub.store.filters import FieldKind
@@ -63,7 +63,7 @@ class StoredCommand:
         return replace(sent, status=outcome, result=result, acknowledged_at=milliseconds, version=sent.version + 1)
 
 
-def shown(command: StoredCommand, milliseconds: int) -> Command:
+def shown(command: StoredCommand, milliseconds: int) -> DeviceCommand:
     """A command as callers see it at a time, and as lists find it."""
     return {
         "id": command.id,
@@ -134,10 +134,10 @@ def how_many_wait(tenant: str, device_id: str, now: int, bound: int) -> int:
     return table.count(_waiting(tenant, device_id, now), after=None, bound=bound)
 
 
-def page(tenant: str, device_id: str, asked: ListQuery) -> Page[Command]:
+def page(tenant: str, device_id: str, asked: ListQuery) -> Page[DeviceCommand]:
     """Read a page of a device's commands."""
     # Rows that `fields` cuts down are commands with fewer fields, which no type tells.
-    return cast("Page[Command]", plan.read(replace(LISTING, owner=device_id), tenant, asked))
+    return cast("Page[DeviceCommand]", plan.read(replace(LISTING, owner=device_id), tenant, asked))
 
 
 def _waiting(tenant: str, device_id: str, now: int) -> table.Query:

@@ -17,7 +17,7 @@ from functions.iot.alerts import service as alerts
 from functions.iot.alerts import store as stored_alerts
 from functions.iot.commands import service as commands
 from functions.iot.commands import store as stored_commands
-from functions.iot.commands.models import NewCommand
+from functions.iot.commands.models import NewDeviceCommand
 from functions.iot.commands.store import StoredCommand
 from functions.iot.devices import store as devices
 from functions.iot.payload import MAX_BYTES
@@ -34,7 +34,7 @@ SECOND = 1000
 
 
 def send(talker: Talker, **more: Any) -> str:
-    wanted = NewCommand.model_validate_json(json.dumps({"command": "turnOn", **more}))
+    wanted = NewDeviceCommand.model_validate_json(json.dumps({"command": "turnOn", **more}))
     return commands.send(CALLER, talker.id, wanted)["id"]
 
 
@@ -324,7 +324,7 @@ def test_commands_that_cannot_be_published_come_again(talker: Talker, monkeypatc
     with patch.object(aws.iot_data(), "publish", refuse):
         assert hear(talker.connected(), talker.subscribed()) == [0, 1]
         assert stored(talker, waiting).status == "queued"
-        online = commands.send(CALLER, talker.id, NewCommand(command="turnOff"))
+        online = commands.send(CALLER, talker.id, NewDeviceCommand(command="turnOff"))
         assert online["status"] == "queued", "it stands, and waits"
     assert hear(talker.subscribed()) == []
     assert {one["id"] for one in talker.told()} == {waiting, online["id"]}
@@ -493,7 +493,7 @@ def test_an_acknowledgement_may_be_faster_than_the_answer(talker: Talker, monkey
         return answer
 
     monkeypatch.setattr(aws.iot_data(), "publish", at_once)
-    answer = commands.send(CALLER, talker.id, NewCommand(command="turnOn"))
+    answer = commands.send(CALLER, talker.id, NewDeviceCommand(command="turnOn"))
     assert answer["status"] == "succeeded"
     assert told(talker).count("device.command_sent") == told(talker).count("device.command_acknowledged") == 1
 
