@@ -405,29 +405,6 @@ def test_orders(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("OrdersFunction")
 
 
-def test_devices(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.contract.devices import signing_request
-
-    work = Work("DevicesFunction", tenant, monkeypatch)
-    device = work.request("POST /v1/iot/devices", {"name": "灯", "type": "lamp"})["data"]["id"]
-    work.request("POST /v1/iot/devices", {"name": "灯", "csr": signing_request()})
-    for filters in ({"page": "1", "pageSize": "1"}, {"type": "lamp"}, {"status": "offline", "limit": "1"}):
-        event = work.event("GET /v1/iot/devices") | {"queryStringParameters": filters}
-        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
-    one = "/v1/iot/devices/{device_id}"
-    work.request(f"GET {one}", device_id=device)
-    for method in ("PUT", "PATCH"):
-        work.request(f"{method} {one}", {"name": method}, device_id=device)
-    certificate = work.request(f"POST {one}/certificates", {}, device_id=device)["data"]["certificateId"]
-    place = {"device_id": device, "certificate_id": certificate}
-    work.request(f"DELETE {one}/certificates/{{certificate_id}}", None, **place)
-    work.request(f"PATCH {one}/shadow", {"desired": {"on": True}}, device_id=device)
-    work.request(f"GET {one}/shadow", device_id=device)
-    work.request(f"DELETE {one}", device_id=device)
-    assert work.run(work.event("POST /v1/iot/devices", {}))["statusCode"] == 400
-    assert work.used == granted("DevicesFunction")
-
-
 def test_reference(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("ReferenceFunction", tenant, monkeypatch)
     assert work.run({"routeKey": "GET /openapi.json"})["statusCode"] == 200
@@ -534,6 +511,7 @@ def test_webhook_reaper(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("WebhookReaperFunction")
 
 
-def test_every_function_is_tried_here() -> None:
+def test_every_function_is_tried_here_or_with_its_room() -> None:
     functions = {name for name, one in TEMPLATE["Resources"].items() if one["Type"] == "AWS::Serverless::Function"}
-    assert functions == set(re.findall(r'Work\("(\w+)"', Path(__file__).read_text()))
+    tests = "".join(file.read_text() for file in Path(__file__).parent.rglob(Path(__file__).name))
+    assert functions == set(re.findall(r'Work\("(\w+)"', tests))
