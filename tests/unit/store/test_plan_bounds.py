@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -368,6 +369,20 @@ def test_places_in_the_indexes() -> None:
 def test_indexes_that_could_not_answer_are_refused(indexes: Any) -> None:
     with pytest.raises(ValueError, match="index"):
         plan.Listing(things.SCHEMA, "THING", "thing", things.shown, **indexes)
+
+
+def test_things_of_an_owner_are_those_alone_and_counted() -> None:
+    made = [thing(number) for number in range(5)]
+    owned = plan.Listing(things.SCHEMA, "PART", "thing", things.shown)
+    for owner, some in (("one", made[:3]), ("other", made[3:]), ("", made[:1])):
+        parts = [keys.partition("acme", "PART", owner) if owner else keys.partition("acme", "PART")] * len(some)
+        rows = [things.item_of("acme", one) | {"pk": part} for one, part in zip(some, parts, strict=True)]
+        table.put_many(table.entities(), rows)
+    counters.count([Fact("acme", f"t_{n}", 1, {totals.COUNTER: {"PART": 1}}) for n in range(300)])
+    for owner, some in (("one", made[:3]), ("other", made[3:])):
+        page = plan.read(replace(owned, owner=owner), "acme", query.parse({"pageSize": "1"}, things.SCHEMA))
+        assert isinstance(page, OffsetPage)
+        assert (page.total, page.items[0]["id"]) == (len(some), some[-1].id)
 
 
 def test_another_tenants_things_are_in_no_list() -> None:
