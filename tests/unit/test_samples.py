@@ -1,5 +1,6 @@
 """Every Lambda takes its sample input in `events/`, as `make invoke` and `sam local invoke` hand it over."""
 
+import base64
 import importlib
 import json
 import re
@@ -304,6 +305,49 @@ def test_devices(sample_key: None) -> None:
     made = json.loads(answer["body"])["data"]
     assert (made["name"], made["status"]) == ("客厅灯", "offline")
     assert made["credentials"]["privateKey"]
+
+
+def add_device() -> Any:
+    """The device that the samples name."""
+    from functions.iot.devices import store
+
+    place = sample("DeviceCommandsFunction")["pathParameters"]["device_id"]
+    device = store.StoredDevice(
+        id=place, name="灯", type=None, tags=[], attributes={}, certificates=[], created_at=1, updated_at=1
+    )
+    store.add("default", device, {})
+    return device
+
+
+def test_device_commands(sample_key: None) -> None:
+    device = add_device()
+    answer = invoke("DeviceCommandsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    made = json.loads(answer["body"])["data"]
+    assert (made["deviceId"], made["command"], made["params"]) == (device.id, "turnOn", {"brightness": 80})
+
+
+def test_device_events() -> None:
+    from functions.iot.alerts import service as alerts
+    from functions.iot.alerts.store import LISTING
+    from functions.iot.commands import store as commands
+    from functions.iot.devices import store
+    from hub.store import query
+
+    device = add_device()
+    told = base64.b64decode(json.loads(sample("DeviceEventsFunction")["Records"][2]["body"])["base64OriginalPayload"])
+    command = commands.StoredCommand(
+        id=json.loads(told)["id"], device_id=device.id, command="turnOn", created_at=1, expires_at=2
+    )
+    commands.add("default", command)
+    for _ in range(2):
+        assert invoke("DeviceEventsFunction") == {"batchItemFailures": []}
+    assert store.get("default", device.id).status == "online"
+    acknowledged = commands.find("default", device.id, command.id)
+    assert acknowledged
+    assert (acknowledged.status, acknowledged.result) == ("succeeded", {"brightness": 80})
+    (alert,) = alerts.listed("default", device.id, query.parse({}, LISTING.schema)).items
+    assert (alert["level"], alert["message"]) == ("warning", "温度过高")
 
 
 def test_conversations(sample_key: None) -> None:
