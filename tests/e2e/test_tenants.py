@@ -9,6 +9,7 @@ from requests import Response
 
 from tests.e2e.browsing import Browser, Person
 from tests.e2e.conftest import OpenReceiver
+from tests.e2e.files import EXPORTS, IMPORTS, finished, uploaded
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
 
@@ -22,16 +23,25 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "GET /v1/conversations/{conversation_id}/messages": None,
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "agent", "text": "stolen"},
+    "GET /v1/customers/exports/{export_id}": None,
+    "GET /v1/customers/imports/{import_id}": None,
+    "GET /v1/customers/imports/{import_id}/errors": None,
     "GET /v1/customers/{customer_id}": None,
     "PUT /v1/customers/{customer_id}": {"name": "stolen"},
     "PATCH /v1/customers/{customer_id}": {"status": "inactive"},
     "DELETE /v1/customers/{customer_id}": None,
+    "GET /v1/files/{file_id}": None,
+    "DELETE /v1/files/{file_id}": None,
     "GET /v1/iot/devices/{device_id}": None,
     "PUT /v1/iot/devices/{device_id}": {"name": "stolen"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "stolen"},
     "DELETE /v1/iot/devices/{device_id}": None,
     "POST /v1/iot/devices/{device_id}/certificates": {},
     "DELETE /v1/iot/devices/{device_id}/certificates/{certificate_id}": None,
+    "POST /v1/iot/devices/{device_id}/commands": {"command": "stolen"},
+    "GET /v1/iot/devices/{device_id}/commands": None,
+    "GET /v1/iot/devices/{device_id}/commands/{command_id}": None,
+    "GET /v1/iot/devices/{device_id}/alerts": None,
     "GET /v1/iot/devices/{device_id}/shadow": None,
     "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"stolen": True}},
     "GET /v1/oauth/apps/{app_id}": None,
@@ -70,6 +80,9 @@ LISTS = (
     "/v1/api-keys",
     "/v1/conversations",
     "/v1/customers",
+    "/v1/customers/exports",
+    "/v1/customers/imports",
+    "/v1/files",
     "/v1/iot/devices",
     "/v1/oauth/apps",
     "/v1/oauth/grants",
@@ -96,7 +109,9 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
     customer = api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"]
     items = [{"name": "Mine", "quantity": 1, "unitPrice": 1}]
     device = api.post("/v1/iot/devices", {"name": "Mine"}).json()["data"]
+    command = api.post(f"/v1/iot/devices/{device['id']}/commands", {"command": "turnOn"}).json()["data"]["id"]
     order = {"customerId": customer, "items": items, "currency": "CNY"}
+    file = uploaded(api, b"name\nMine too\n")
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
@@ -104,6 +119,10 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "{customer_id}": customer,
         "{device_id}": device["id"],
         "{certificate_id}": device["certificates"][0]["id"],
+        "{command_id}": command,
+        "{export_id}": finished(api, EXPORTS, {})["id"],
+        "{file_id}": file,
+        "{import_id}": finished(api, IMPORTS, {"fileId": file})["id"],
         "{order_id}": api.post("/v1/orders", order).json()["data"]["id"],
         "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
@@ -153,6 +172,9 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     for path in (
         "/v1/conversations",
         "/v1/customers",
+        "/v1/customers/exports",
+        "/v1/customers/imports",
+        "/v1/files",
         "/v1/iot/devices",
         "/v1/oauth/apps",
         "/v1/oauth/grants",
