@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -202,6 +203,14 @@ class RunningStack:
         wanted = (str(self.state_dir), self.physical_ids[function], "_worker.py")
         lines = [line for line in listed.stdout.splitlines() if all(part in line for part in wanted)]
         return [int(line.split()[0]) for line in lines]
+
+    def kill(self, function: str) -> int:
+        """End a function's processes where they stand; answers how many there were."""
+        workers = self.workers(function)
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        return len(workers)
 
     @cached_property
     def functions(self) -> "LambdaClient":

@@ -3,12 +3,10 @@
 Duplicates are allowed, and told by the id that every delivery of an event carries.
 """
 
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -82,15 +80,6 @@ def _visibility(stack: RunningStack, seconds: int, *queues: str) -> Iterator[Non
             stack.queues.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
 
 
-def _kill(stack: RunningStack, function: str) -> int:
-    """End a function's processes where they stand; answers how many there were."""
-    workers = stack.workers(function)
-    for worker in workers:
-        with suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
-    return len(workers)
-
-
 def test_a_batch_whose_worker_is_killed_is_delivered_again(
     stack: RunningStack, api: Client, receiver: OpenReceiver
 ) -> None:
@@ -100,7 +89,7 @@ def test_a_batch_whose_worker_is_killed_is_delivered_again(
         sent = _send(api)
         for count in (1, 15, 30):
             inbox.wait_for(count)
-            eventually(lambda: _kill(stack, DELIVER), "a worker to kill")
+            eventually(lambda: stack.kill(DELIVER), "a worker to kill")
         _assert_all_arrive(inbox, sent)
         _assert_all_rows_end(api, webhook)
     assert len(inbox.received) > EVENTS, "the kills met deliveries that were under way"
@@ -118,7 +107,7 @@ def test_a_worker_killed_between_change_and_queue_loses_no_event(
             killed: list[int] = []
 
             def killed_until_all_is_sent() -> bool:
-                killed.append(_kill(stack, function))
+                killed.append(stack.kill(function))
                 return sending.done() and sum(killed) >= 3
 
             eventually(killed_until_all_is_sent, "three workers killed", 30, pause=0.3)
