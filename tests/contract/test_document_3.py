@@ -134,6 +134,7 @@ def shop(deployment: Deployment, clock: Clock) -> Deployment:
     for number, row in enumerate(rows):
         clock.advance(1)
         make(deployment, **row, amount=number * 1000, status="active" if number % 2 else "inactive")
+    clock.advance(1)
     make(deployment, name="示例科技", industry="制造", status="prospect")
     return deployment
 
