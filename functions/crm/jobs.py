@@ -16,6 +16,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.crm.customers.models import RowError
 from hub import aws, times
 from hub.errors import FieldError, HubError, NotFound
 from hub.store import items, keys, table
@@ -35,19 +36,12 @@ MAX_ERRORS = 5
 MAX_PLACE = 100
 
 
-class Wrong(TypedDict):
-    """What is wrong with one field, as D3 tells it."""
-
-    field: str
-    message: str
-
-
 class Failure(TypedDict):
     """Why a job failed: a word for programs, a sentence for people, and what was wrong in particular."""
 
     reason: str
     message: str
-    errors: list[Wrong]
+    errors: list[RowError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +126,11 @@ def stored_error(error: FieldError) -> dict[str, Any]:
     return {"field": error.field[:MAX_PLACE], "reason": error.reason, "values": error.values}
 
 
-def worded(errors: Sequence[Mapping[str, Any]], language: Language) -> list[Wrong]:
+def worded(errors: Sequence[Mapping[str, Any]], language: Language) -> list[RowError]:
     """What is wrong with fields, as callers read it."""
     error = HubError()
     error.fields = tuple(FieldError(one["field"], one["reason"], one["values"]) for one in errors)
-    told: list[Wrong] = D3().error(error, language, "")["errors"]
+    told: list[RowError] = D3().error(error, language, "")["errors"]
     return told
 
 

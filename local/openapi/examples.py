@@ -67,6 +67,29 @@ _NEW_CUSTOMER = {
     "industry": "互联网",
     "contact": {"name": "张经理", "phone": "13800138000"},
 }
+_BUCKET = "https://hub-prod-filesbucket.s3.us-east-1.amazonaws.com"
+_FILE = {
+    "id": "file_001",
+    "name": "客户.csv",
+    "size": 1048576,
+    "contentType": "text/csv",
+    "status": "uploaded",
+    "createdAt": "2024-01-15T10:30:00Z",
+    "expiresAt": "2024-02-14T10:30:00Z",
+}
+_EXPORT = {
+    "id": "export_001",
+    "query": "status=active&sort=name&order=asc",
+    "fields": ["name", "contact.phone", "customFields"],
+    "status": "completed",
+    "progress": 100,
+    "rows": 4000,
+    "size": 262144,
+    "failure": None,
+    "createdAt": "2024-01-15T10:30:00Z",
+    "endedAt": "2024-01-15T10:31:00Z",
+    "expiresAt": "2024-02-14T10:30:00Z",
+}
 _NEW_DEVICE = {"name": "客厅灯", "type": "lamp", "tags": ["家"], "attributes": {"房间": "客厅"}}
 _CERTIFICATE_ID = "8bc98c6f2b1d4a1d9b9f0c0a5d6f3e7b2c4d8e9f0a1b2c3d4e5f60718293a4b5"
 _THING = "default:device_001"
@@ -240,6 +263,41 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "succeeded": 1,
         "failed": 1,
     },
+    "NewFile": {"name": "客户.csv", "size": 1048576, "contentType": "text/csv"},
+    "NewFileWithUpload": _FILE
+    | {
+        "status": "pending",
+        "upload": {
+            "url": f"{_BUCKET}/files/default/file_001?X-Amz-Signature=…",
+            "method": "PUT",
+            "headers": {"Content-Length": "1048576", "Content-Type": "text/csv"},
+            "expiresAt": "2024-01-15T10:45:00Z",
+        },
+    },
+    "FileWithDownload": _FILE | {"downloadUrl": f"{_BUCKET}/files/default/file_001?X-Amz-Signature=…"},
+    "NewImport": {"fileId": "file_001", "encoding": "utf-8"},
+    "Import": {
+        "id": "import_001",
+        "fileId": "file_001",
+        "fileName": "客户.csv",
+        "encoding": "utf-8",
+        "status": "running",
+        "progress": 40,
+        "rowsRead": 4000,
+        "rowsCreated": 3990,
+        "rowsFailed": 10,
+        "failure": None,
+        "createdAt": "2024-01-15T10:30:00Z",
+        "endedAt": None,
+    },
+    "BadRow": {
+        "row": 17,
+        "code": 40001,
+        "message": "参数验证失败",
+        "errors": [{"field": "contact.phone", "message": "手机号格式不正确"}],
+    },
+    "NewExport": {"query": "status=active&sort=name&order=asc", "fields": ["name", "contact.phone", "customFields"]},
+    "ExportWithDownload": _EXPORT | {"downloadUrl": f"{_BUCKET}/exports/default/export_001?X-Amz-Signature=…"},
     "NewOrder": _NEW_ORDER,
     "OrderChange": {"note": "已联系客户", "metadata": {"来源": "官网"}},
     "Payment": {"method": "alipay", "reference": "2024011522001"},

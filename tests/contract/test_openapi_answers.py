@@ -18,6 +18,7 @@ from local.openapi.examples import EXAMPLES
 from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
+from tests.contract.described_files import use_files
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 
 
@@ -119,6 +120,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_conversations(client)
     use_tickets(client)
     use_customers(client)
+    use_files(client)
     use_orders(client)
     use_devices(client)
     use_statistics(client)

@@ -4,8 +4,9 @@ from typing import Annotated, TypedDict
 
 from pydantic import Field
 
+from functions.crm.customers.models import RowError
 from functions.crm.imports.rows import Encoding
-from functions.crm.jobs import Failure, Status, Wrong
+from functions.crm.jobs import Failure, Status
 from hub.web.validation import Body, Parameters
 
 
@@ -48,4 +49,4 @@ class BadRow(TypedDict):
     row: int
     code: int
     message: str
-    errors: list[Wrong]
+    errors: list[RowError]
