@@ -56,7 +56,7 @@ _REASONS = {
     "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
     "PATCH /v1/conversations/{conversation_id}": _CHANGED,
     "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
-    "POST /v1/orders": "the customer's name is read, then the order is written if the customer stands",
+    "POST /v1/orders": "the customer's name is read, then the order is written",
     "GET /v1/orders (limit, customerId)": _INDEX,
     "GET /v1/orders (limit, status)": _INDEX,
     "GET /v1/orders (limit, sort)": _INDEX,

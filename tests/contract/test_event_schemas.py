@@ -101,16 +101,17 @@ def _deal(caller: events.Caller) -> None:
 
 
 def _sell(caller: events.Caller) -> None:
-    """An order that is paid and partly refunded, and one that is cancelled."""
+    """An order that is changed, paid and partly refunded, and one that is cancelled."""
     from functions.crm.customers import service as customers
     from functions.crm.customers.models import NewCustomer
     from functions.crm.orders import service
-    from functions.crm.orders.models import Cancellation, NewOrder, NewOrderItem, NewRefund, Payment
+    from functions.crm.orders.models import Cancellation, NewOrder, NewOrderItem, NewRefund, OrderChange, Payment
 
     customer = customers.create(caller, NewCustomer(name="订货有限公司")).data["id"]
     items = [NewOrderItem(name="企业版年费", sku="ENT-1Y", quantity=2, unitPrice=499_900)]
     wanted = NewOrder(customerId=customer, items=items, currency="CNY", note="加急", metadata={"来源": "官网"})
     paid, cancelled = (service.create(caller, wanted).data["id"] for _ in range(2))
+    service.change(caller, paid, OrderChange(note=None), lambda _: None)
     service.pay(caller, paid, Payment(method="alipay", reference="2026112022001"))
     service.refund(caller, paid, NewRefund(amount=100, reason="少发一件"))
     service.cancel(caller, cancelled, Cancellation(reason="客户改变主意"))

@@ -270,16 +270,19 @@ def test_events_tell_the_whole_order(deployment: Deployment) -> None:
     steps = [made]
     for way in ("pay", "part", "refund"):
         steps.append(moved(deployment, made, way))
-        deployment.call("PATCH", f"{ORDERS}/{made['id']}", {"note": way})
+        noted = deployment.call("PATCH", f"{ORDERS}/{made['id']}", {"note": way, "metadata": {"inviteCode": "aB"}})
+        steps.append(noted.json["data"])
     cancelled = moved(deployment, make(deployment, note="b"), "cancel")
     found = [one for one in memory.published() if one["source"] == "hub.crm" and "order" in one["detail-type"]]
     mine = sorted(
         (one for one in found if one["detail"]["data"]["order_id"] == made["id"]),
         key=lambda one: one["detail"]["data"]["version"],
     )
-    assert [one["detail-type"] for one in mine] == ["order.created", "order.paid", "order.refunded", "order.refunded"]
+    names = [one["detail-type"].removeprefix("order.") for one in mine]
+    assert names == ["created", "paid", "updated", "refunded", "updated", "refunded", "updated"]
     for event, order in zip(mine, steps, strict=True):
-        assert event["detail"]["data"] == told(order)
+        changes = {"changes": ["note"]} if event["detail-type"] == "order.updated" else {}
+        assert event["detail"]["data"] == told(order) | changes
     assert mine[0]["detail"]["data"]["metadata"] == {"inviteCode": "aB"}
     (ended,) = (one for one in found if one["detail-type"] == "order.cancelled")
     assert ended["detail"]["data"] == told(cancelled)

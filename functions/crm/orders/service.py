@@ -38,33 +38,33 @@ MAX_REFUNDS = 20
 _Change = Callable[[StoredOrder, int], StoredOrder]
 """Makes an order into what it is to be, at a time (epoch ms)."""
 
-_Telling = Callable[[StoredOrder], dict[str, Any]]
-"""Makes the event of a changed order."""
+_Telling = Callable[[StoredOrder, StoredOrder], dict[str, Any]]
+"""Makes the event of a changed order, from what it was and what it is."""
 
 
 def create(caller: Caller, wanted: NewOrder) -> Versioned[Order]:
     """Make an order. Raises `InvalidRequest` for a customer who does not exist."""
     try:
         name = store.customer_name(caller.tenant, wanted.customerId)
-        now = times.now_ms()
-        order = StoredOrder(
-            id=ids.new("order", now),
-            customer_id=wanted.customerId,
-            customer_name=name,
-            items=[
-                {"name": one.name, "sku": one.sku, "quantity": one.quantity, "unit_price": one.unitPrice}
-                for one in wanted.items
-            ],
-            amount=wanted.total,
-            currency=wanted.currency,
-            note=wanted.note,
-            metadata=wanted.metadata,
-            created_at=now,
-            updated_at=now,
-        )
-        store.add(caller.tenant, order, events.event("order.created", caller, _told(order)))
     except store.NoCustomer:
         raise InvalidRequest(FieldError("customerId", "does_not_exist")) from None
+    now = times.now_ms()
+    order = StoredOrder(
+        id=ids.new("order", now),
+        customer_id=wanted.customerId,
+        customer_name=name,
+        items=[
+            {"name": one.name, "sku": one.sku, "quantity": one.quantity, "unit_price": one.unitPrice}
+            for one in wanted.items
+        ],
+        amount=wanted.total,
+        currency=wanted.currency,
+        note=wanted.note,
+        metadata=wanted.metadata,
+        created_at=now,
+        updated_at=now,
+    )
+    store.add(caller.tenant, order, events.event("order.created", caller, _told(order)))
     return _versioned(order)
 
 
@@ -89,7 +89,11 @@ def change(caller: Caller, order_id: str, wanted: OrderChange, expects: Expects)
         after = replace(before, **changes)
         return before if after == before else replace(after, updated_at=now)
 
-    return _write(caller, order_id, changed)
+    def updated(before: StoredOrder, after: StoredOrder) -> dict[str, Any]:
+        names = sorted(name for name in changes if getattr(before, name) != getattr(after, name))
+        return events.event("order.updated", caller, {**_told(after), "changes": names})
+
+    return _write(caller, order_id, changed, updated)
 
 
 def pay(caller: Caller, order_id: str, payment: Payment) -> Versioned[Order]:
@@ -99,7 +103,7 @@ def pay(caller: Caller, order_id: str, payment: Payment) -> Versioned[Order]:
         after = _moved(before, "paid", now)
         return replace(after, paid_at=now, payment_method=payment.method, payment_reference=payment.reference)
 
-    return _write(caller, order_id, paid, lambda after: events.event("order.paid", caller, _told(after)))
+    return _write(caller, order_id, paid, lambda _, after: events.event("order.paid", caller, _told(after)))
 
 
 def cancel(caller: Caller, order_id: str, wanted: Cancellation) -> Versioned[Order]:
@@ -108,7 +112,7 @@ def cancel(caller: Caller, order_id: str, wanted: Cancellation) -> Versioned[Ord
     def cancelled(before: StoredOrder, now: int) -> StoredOrder:
         return replace(_moved(before, "cancelled", now), cancelled_at=now, cancel_reason=wanted.reason)
 
-    return _write(caller, order_id, cancelled, lambda after: events.event("order.cancelled", caller, _told(after)))
+    return _write(caller, order_id, cancelled, lambda _, after: events.event("order.cancelled", caller, _told(after)))
 
 
 def refund(caller: Caller, order_id: str, wanted: NewRefund) -> Versioned[Order]:
@@ -126,7 +130,7 @@ def refund(caller: Caller, order_id: str, wanted: NewRefund) -> Versioned[Order]
         total = before.refunded_amount + amount
         return replace(after, refunds=[*before.refunds, made], refunded_amount=total, refunded_at=now)
 
-    return _write(caller, order_id, refunded, lambda after: events.event("order.refunded", caller, _told(after)))
+    return _write(caller, order_id, refunded, lambda _, after: events.event("order.refunded", caller, _told(after)))
 
 
 def _moved(before: StoredOrder, status: Status, now: int) -> StoredOrder:
@@ -139,7 +143,7 @@ def _moved(before: StoredOrder, status: Status, now: int) -> StoredOrder:
     raise _refused("status", "final_status", before=before.status)
 
 
-def _write(caller: Caller, order_id: str, make: _Change, tell: _Telling | None = None) -> Versioned[Order]:
+def _write(caller: Caller, order_id: str, make: _Change, tell: _Telling) -> Versioned[Order]:
     """Change an order, whatever else of it changes meanwhile: who comes second changes what the first left."""
     for attempt in range(versioned.TRIES):
         table.back_off(attempt)
@@ -149,7 +153,7 @@ def _write(caller: Caller, order_id: str, make: _Change, tell: _Telling | None =
             return _versioned(before)
         after = replace(after, version=before.version + 1)
         try:
-            store.replace(caller.tenant, before, after, [tell(after)] if tell else [])
+            store.replace(caller.tenant, before, after, [tell(before, after)])
         except versioned.Changed:
             continue
         return _versioned(after)

@@ -132,17 +132,8 @@ LISTING = Listing(
 
 
 def add(tenant: str, order: StoredOrder, event: Mapping[str, Any]) -> None:
-    """Write a new order. Raises `NoCustomer` where the customer is gone."""
-    customer = keys.entity(tenant, customers.KIND, order.customer_id)
-    try:
-        table.write(
-            table.Put(table.entities(), _item(tenant, order, [event]), table.ABSENT),
-            table.ConditionCheck(table.entities(), customer, table.PRESENT),
-        )
-    except table.ConditionFailed as failure:
-        if failure.position != 1:
-            raise
-        raise NoCustomer from None
+    """Write a new order."""
+    table.write(table.Put(table.entities(), _item(tenant, order, [event]), table.ABSENT))
 
 
 def replace(tenant: str, before: StoredOrder, after: StoredOrder, events: Sequence[Mapping[str, Any]]) -> None:

@@ -35,6 +35,7 @@ AREAS: dict[str, str] = {
     "customer.updated": "crm",
     "customer.deleted": "crm",
     "order.created": "crm",
+    "order.updated": "crm",
     "order.paid": "crm",
     "order.cancelled": "crm",
     "order.refunded": "crm",

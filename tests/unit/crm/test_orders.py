@@ -14,7 +14,7 @@ from functions.crm.orders import service, store
 from functions.crm.orders.currencies import CURRENCIES
 from functions.crm.orders.models import Cancellation, NewOrder, NewRefund, OrderChange, Payment, Status
 from hub import ids
-from hub.errors import InvalidRequest, Unavailable, Unprocessable
+from hub.errors import Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table, versioned
 from hub.web.validation import parse_body
@@ -234,23 +234,6 @@ def test_a_change_that_always_comes_second_is_told_so(aws: None, monkeypatch: py
     with pytest.raises(Unavailable):
         pay(who, order)
     assert next(tries) == versioned.TRIES + 1
-
-
-def test_a_customer_who_is_deleted_between_the_looks_gets_no_order(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    who = caller()
-    one = customer(who)
-    read = store.customer_name
-
-    def read_and_delete(*place: Any) -> str:
-        name = read(*place)
-        customers.delete(who, one)
-        return name
-
-    monkeypatch.setattr(store, "customer_name", read_and_delete)
-    with pytest.raises(InvalidRequest) as caught:
-        service.create(who, wanted(one))
-    assert [(error.field, error.reason) for error in caught.value.fields] == [("customerId", "does_not_exist")]
-    assert told(who) == []
 
 
 def test_an_id_that_is_taken_is_no_missing_customer(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
