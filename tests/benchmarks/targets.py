@@ -26,6 +26,7 @@ _CUSTOMER = "a customer, its index keys and its event become attribute values, a
 _INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
 _DEVICE_ROUTE = "/v1/iot/devices/{device_id}"
 _DEVICE = "a device, its index keys and its event become attribute values; IoT Core's calls are prepared and read"
+_COMMAND = "a command and its event become attribute values; the message to the device is prepared"
 _SHADOW = "the shadow's document is read, with the times of all its values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
@@ -89,6 +90,12 @@ _REASONS = {
     f"DELETE {_DEVICE_ROUTE}/certificates/{{certificate_id}}": "the same, and the device read and written",
     f"GET {_DEVICE_ROUTE}/shadow": "the device is read first, so that one that is not the caller's is a 404",
     f"PATCH {_DEVICE_ROUTE}/shadow": "the same, and the whole shadow read after the change",
+    f"POST {_DEVICE_ROUTE}/commands": "the device is read, the command written, published, and noted as sent",
+    f"POST {_DEVICE_ROUTE}/commands (offline)": "the device is read, what waits for it counted, the command written "
+    "and published",
+    f"GET {_DEVICE_ROUTE}/commands": "the device is read first, so that one that is not the caller's is a 404",
+    f"GET {_DEVICE_ROUTE}/commands (cursor)": "as by number",
+    f"GET {_DEVICE_ROUTE}/alerts": "as the commands",
     "GET /v1/statistics (366 days)": "a megabyte of hours is read at a time; every one of them has all there can be",
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
@@ -174,6 +181,8 @@ _CPU_REASONS = {
     ),
     "POST /v1/iot/devices (csr)": "the same, and the signature of the request is verified",
     **dict.fromkeys((f"GET /v1/iot/devices{note}" for note in ("", " (limit)", " (limit, type)")), _ROW),
+    **dict.fromkeys((f"POST {_DEVICE_ROUTE}/commands{note}" for note in ("", " (offline)")), _COMMAND),
+    **dict.fromkeys((f"GET {_DEVICE_ROUTE}/{one}" for one in ("commands", "commands (cursor)", "alerts")), _ROW),
     f"GET {_DEVICE_ROUTE}/shadow": _SHADOW,
     f"PATCH {_DEVICE_ROUTE}/shadow": _SHADOW,
     **dict.fromkeys(("GET /v1/statistics", "GET /v1/statistics (366 days)"), _QUARTERS),
