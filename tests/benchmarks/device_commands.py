@@ -71,7 +71,7 @@ def _listed(path: str, **query: str) -> Callable[[Tenant, str], Callable[[], Any
 
 def _get(tenant: Tenant, _: str) -> Callable[[], Any]:
     talker = _device(tenant, online=True)
-    path = {"device_id": talker.id, "command_id": _command(tenant, talker)}
+    path: dict[str, Any] = {"device_id": talker.id, "command_id": _command(tenant, talker)}
     return lambda: tenant.event(f"GET {_COMMANDS}/{{command_id}}", **path)
 
 
