@@ -9,51 +9,21 @@ from dataclasses import replace
 from itertools import pairwise
 from threading import Barrier
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from functions.iot.alerts import service as alerts
-from functions.iot.alerts import store as stored_alerts
-from functions.iot.commands import service as commands
-from functions.iot.commands import store as stored_commands
-from functions.iot.commands.models import NewDeviceCommand
-from functions.iot.commands.store import StoredCommand
 from functions.iot.devices import store as devices
 from functions.iot.payload import MAX_BYTES
-from hub import aws, events, ids, times
+from hub import events, times
 from hub.errors import Unavailable
-from hub.store import filters, query, table
+from hub.store import query, table
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.talking import Talker, hear, ruled
 from tests.unit.interruptions import Calls, survive
-from tests.unit.iot.conftest import CALLER, make, now
+from tests.unit.iot.conftest import CALLER, make, now, raised, send, stored, told
 
 SECOND = 1000
-
-
-def send(talker: Talker, **more: Any) -> str:
-    wanted = NewDeviceCommand.model_validate_json(json.dumps({"command": "turnOn", **more}))
-    return commands.send(CALLER, talker.id, wanted)["id"]
-
-
-def stored(talker: Talker, command_id: str) -> StoredCommand:
-    found = stored_commands.find(talker.tenant, talker.id, command_id)
-    assert found
-    return found
-
-
-def raised(talker: Talker) -> list[str]:
-    asked = query.parse({"order": "asc"}, stored_alerts.LISTING.schema)
-    return [alert["message"] for alert in alerts.listed(talker.tenant, talker.id, asked).items]
-
-
-def told(*talkers: Talker) -> list[str]:
-    """The names of devices' events but that they were made, in their order."""
-    own = {talker.id for talker in talkers}
-    found = [event for event in memory.told() if event["data"]["device_id"] in own]
-    return [event["type"] for event in found if event["type"] != "device.created"]
 
 
 def test_a_device_comes_and_goes(talker: Talker, clock: Clock) -> None:
@@ -163,7 +133,7 @@ def test_an_alert_comes_once_however_often_its_message_does(talker: Talker, cloc
 
 
 def test_what_is_kept_of_commands_and_alerts_ends(talker: Talker) -> None:
-    command = send(talker)
+    send(talker)
     hear(talker.raises())
     day = 86_400
     kept = {
@@ -172,18 +142,6 @@ def test_what_is_kept_of_commands_and_alerts_ends(talker: Talker) -> None:
         if "ttl" in item and item["sk"]["S"].startswith(("cmd_", "alert_"))
     }
     assert kept == {"cmd": pytest.approx(90 * day, abs=5), "alert": pytest.approx(90 * day, abs=5)}
-    table.write(table.Delete(table.entities(), stored_commands.key("default", talker.id, command)))
-    before = told(talker)
-    assert before == told(talker), "a removal tells nothing"
-
-
-def test_another_devices_command_is_not_acknowledged(talker: Talker) -> None:
-    other, stranger = make(), make("acme")
-    command = send(talker)
-    said = [one.acknowledges(command) for one in (other, stranger)]
-    assert hear(*said, talker.acknowledges("cmd_unknown")) == []
-    assert stored(talker, command).waits
-    assert told(talker) == told(other) == []
 
 
 @pytest.mark.parametrize(
@@ -312,34 +270,6 @@ def test_what_cannot_be_written_now_comes_again_with_its_device_alone(
     assert raised(talker) == ["2"]
 
 
-def test_commands_that_cannot_be_published_come_again(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
-    waiting = send(talker)
-    talker.told()
-
-    def refuse(**_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="https://data-ats.iot")
-
-    with patch.object(aws.iot_data(), "publish", refuse):
-        assert hear(talker.connected(), talker.subscribed()) == [0, 1]
-        assert stored(talker, waiting).status == "queued"
-        online = commands.send(CALLER, talker.id, NewDeviceCommand(command="turnOff"))
-        assert online["status"] == "queued", "it stands, and waits"
-    assert hear(talker.subscribed()) == []
-    assert {one["id"] for one in talker.told()} == {waiting, online["id"]}
-    assert stored(talker, online["id"]).status == "sent"
-
-
-def test_no_more_than_a_hundred_are_told_at_once(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear(talker.connected())
-    made = sorted(send(talker) for _ in range(4))
-    talker.told()
-    monkeypatch.setattr(commands, "MAX_WAITING", 3)
-    hear(talker.subscribed())
-    assert [one["id"] for one in talker.told()] == made[:3]
-
-
 def test_two_workers_with_one_device_lose_nothing(talker: Talker, clock: Clock) -> None:
     said: list[Any] = []
     for number in range(3):
@@ -440,77 +370,3 @@ def test_what_devices_say_survives_the_death_of_its_worker(
         }, calls.made
 
     assert survive(calls, after, set_scene, check) >= 9
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_command_whose_function_died_waits_for_the_device(aws: None, monkeypatch: Any, after: bool) -> None:
-    """The caller got no answer: the command is not there, or it is queued, or it is on its way."""
-    calls = Calls(monkeypatch)
-    scene: dict[str, Talker] = {}
-
-    def set_scene() -> Callable[[], object]:
-        scene["lamp"] = lamp = make()
-        hear(lamp.connected())
-        return lambda: send(lamp)
-
-    def check() -> None:
-        lamp = scene["lamp"]
-        asked = query.parse({"order": "asc"}, stored_commands.LISTING.schema)
-        rows = commands.listed("default", lamp.id, asked).items
-        reached = {one["id"] for one in lamp.told()}
-        assert reached <= {row["id"] for row in rows}, "nothing is told that nobody knows of"
-        assert {row["id"] for row in rows if row["status"] == "sent"} <= reached
-        hear(lamp.subscribed())
-        assert {one["id"] for one in lamp.told()} == {row["id"] for row in rows}
-        assert told(lamp).count("device.command_sent") == len(rows)
-
-    assert survive(calls, after, set_scene, check) == 4
-
-
-def test_a_device_is_told_when_it_begins_to_listen_between_the_item_and_the_message(
-    talker: Talker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever is known of its presence: the command was written before it was published."""
-    add = stored_commands.add
-
-    def then_it_listens(*written: Any) -> None:
-        add(*written)
-        hear(talker.subscribed())
-
-    monkeypatch.setattr(stored_commands, "add", then_it_listens)
-    command = send(talker)
-    assert {one["id"] for one in talker.told()} == {command}
-    assert stored(talker, command).status == "sent"
-
-
-def test_an_acknowledgement_may_be_faster_than_the_answer(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear(talker.connected())
-    publish = aws.iot_data().publish
-
-    def at_once(**message: Any) -> Any:
-        answer = publish(**message)
-        hear(talker.acknowledges(json.loads(message["payload"])["id"]))
-        return answer
-
-    monkeypatch.setattr(aws.iot_data(), "publish", at_once)
-    answer = commands.send(CALLER, talker.id, NewDeviceCommand(command="turnOn"))
-    assert answer["status"] == "succeeded"
-    assert told(talker).count("device.command_sent") == told(talker).count("device.command_acknowledged") == 1
-
-
-def test_what_is_published_names_its_end(talker: Talker, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(aws.iot_data(), "publish", lambda **message: sent.append(message))
-    send(talker, expiresIn=60, params={"名": "值"})
-    clock.advance(50)
-    hear(talker.subscribed())
-    first, second = sent
-    assert (first["topic"], first["qos"]) == (talker.commands, 1)
-    assert "名".encode() in first["payload"]
-    assert second["payload"] == first["payload"]
-    assert (first["messageExpiry"], second["messageExpiry"]) == (60, 10)
-
-
-def test_how_a_command_is_found(talker: Talker) -> None:
-    assert stored_commands.LISTING.schema.fields["expiresAt"] is filters.FieldKind.TIME
-    assert stored_commands.find("default", talker.id, ids.new("cmd")) is None
