@@ -18,7 +18,12 @@ from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable
 SETTLING_SECONDS = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Waits for a detachment, which "might take several seconds to propagate" (DetachThingPrincipal)."""
 
-_THROTTLED = {"ThrottlingException", "ServiceUnavailableException"}
+_LATER = {
+    "ThrottlingException",
+    "ServiceUnavailableException",
+    # Of a deletion: someone who still lets the device connect has activated the certificate again.
+    "CertificateStateException",
+}
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,6 @@ def _translated() -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
             raise _NotFound from error
-        if code in _THROTTLED:
+        if code in _LATER:
             raise Unavailable(retry_after=1) from error
         raise

@@ -386,3 +386,19 @@ def test_a_key_is_not_in_what_is_printed() -> None:
     assert issued.private_key
     assert issued.private_key not in repr(issued)
     assert issued.private_key.splitlines()[1] not in repr(issued)
+
+
+def test_a_certificate_that_is_activated_while_it_is_deleted_is_deleted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, iot = made(), clients.iot()
+    detach = iot.detach_thing_principal
+
+    def then_activated(**which: str) -> None:
+        detach(**which)
+        iot.update_certificate(certificateId=which["principal"].rpartition("/")[2], newStatus="ACTIVE")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(iot, "detach_thing_principal", then_activated)
+        with pytest.raises(Unavailable):
+            service.delete(CALLER, device)
+    service.delete(CALLER, device)
+    assert (registered(), certificates()) == ({}, [])
