@@ -30,6 +30,9 @@ from hub.telemetry import count, lambda_handler, logger
 SEEN_EVERY_MS = 60_000
 """How exactly `lastSeenAt` is kept where nothing else of a device is written."""
 
+MAX_PROBLEM = 1000
+"""Characters of what the log tells of a garbled message."""
+
 Found = Mapping[tuple[str, str], Item]
 
 
@@ -43,7 +46,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         try:
             message = messages.read(receipt, body, queued_at[receipt])
         except Garbled as problem:
-            logger().error("a message is garbled", extra={"message_id": receipt, "problem": str(problem)})
+            logger().error("a message is garbled", extra={"message_id": receipt, "problem": str(problem)[:MAX_PROBLEM]})
             count("BrokenMessages")
             failed.append(receipt)
             continue
