@@ -14,6 +14,7 @@ HTTP_ANSWERS = {
     "audit-log": 401,
     "conversations": 401,
     "customers": 401,
+    "device-commands": 401,
     "devices": 401,
     "login": 401,
     "o-auth-apps": 401,
