@@ -53,6 +53,9 @@ def _client(service: str) -> Any:
         # What follows is S3's. Without a version of the signature its addresses are signed by the one that is given
         # up; a checksum by default is refused for the parts of an upload that was begun without one.
         signature_version="s3v4" if service == "s3" else None,
+        # Otherwise presigned addresses lead to S3's global host, which answers for some regions only, for new buckets
+        # with a redirect that an upload does not survive.
+        s3={"addressing_style": "virtual"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
