@@ -236,3 +236,24 @@ def test_a_write_that_meets_itself_was_made(told: list[dict[str, str]], taken: b
     else:
         with pytest.raises(table.ConditionFailed):
             table.write(again)
+
+
+@pytest.mark.parametrize(
+    ("condition", "found", "taken"),
+    [
+        (table.ABSENT, {"name": "a", "size": 1.5}, True),
+        (table.ABSENT, {"name": "a", "size": 2}, False),
+        (table.ABSENT, {"name": "a", "size": 1.5, "events": [{"id": "evt_1"}]}, False),
+        ("attribute_not_exists(pk)", {"name": "a", "size": 1.5}, False),
+    ],
+)
+def test_an_entity_without_events_that_meets_itself_was_made(
+    condition: str, found: dict[str, Any], taken: bool
+) -> None:
+    put(**found)
+    again = table.Put(table.entities(), {**KEY, "name": "a", "note": None, "size": 1.5}, condition)
+    if taken:
+        table.write(again)
+    else:
+        with pytest.raises(table.ConditionFailed):
+            table.write(again)

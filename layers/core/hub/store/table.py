@@ -380,12 +380,15 @@ def _write_one(operation: Put | Update | Delete) -> None:
 def _is_own(operation: Put | Update | Delete, stored: Item | None) -> bool:
     """Whether a write met what it had written itself: an answer that gets lost makes the client send it again.
 
-    The events in an item tell, as no other write has their ids.
+    The events in an item tell, as no other write has their ids. An entity that is made without events has an id that
+    no other has; other items without events may be the same and of two, as the marks of who came first are.
     """
     if not isinstance(operation, Put) or stored is None:
         return False
     ids, own = ([event["id"] for event in item.get("events", [])] for item in (stored, operation.item))
-    return bool(own) and ids == own
+    return ids == own and (
+        bool(own) or (operation.condition == ABSENT and stored == from_item(to_item(operation.item)))
+    )
 
 
 def _write_together(operations: Sequence[Operation]) -> None:
