@@ -149,9 +149,12 @@ def customers(*numbers: int) -> list[str]:
 PARAMETERS: dict[str, list[str]] = {
     "": NEWEST[:20],
     "page=1": NEWEST[:20],
+    "page=2": NEWEST[20:],
     "pageSize=50": NEWEST,
     "sort=createdAt": NEWEST[:20],
+    "sort=name": ["示例科技", *customers(*range(24, 5, -1))],
     "order=desc": NEWEST[:20],
+    "order=asc": NEWEST[:-21:-1],
     "fields=id,name,status": NEWEST[:20],
     "search=科技": ["示例科技"],
     "status=active": customers(*range(23, 0, -2)),
@@ -171,6 +174,8 @@ def test_query_parameters_and_filters(shop: Deployment) -> None:
     assert [item["name"] for item in items] == NEWEST[:20]
     assert {tuple(item) for item in items} == {("id", "name", "status")}
     assert shop.call("GET", f"{CUSTOMERS}?pageSize=100").json["data"]["pagination"]["pageSize"] == 100
+    before_the_newest = shop.call("GET", CUSTOMERS).json["data"]["items"][1]["createdAt"]
+    assert listed(shop, f"createdAt[gt]={before_the_newest}") == ["示例科技"]
     for query in ("page=0", "pageSize=101", "order=up", "sort=colour", "fields=colour"):
         assert shop.call("GET", f"{CUSTOMERS}?{query}").json["code"] == 40001, query
 
