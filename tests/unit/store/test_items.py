@@ -65,14 +65,15 @@ class Stored:
     tenant: str
     name: str
     note: str | None
+    data: Any
     version: int = 1
     tags: list[str] = field(default_factory=list)
 
 
 def test_an_entity_is_written_and_read_without_what_its_key_tells() -> None:
-    stored = Stored("x_1", "t", "名", None, 3, ["a"])
+    stored = Stored("x_1", "t", "名", None, None, 3, ["a"])
     written = items.attributes(stored, "tenant")
-    assert written == {"name": "名", "note": None, "version": 3, "tags": ["a"]}
+    assert written == {"name": "名", "note": None, "data": None, "version": 3, "tags": ["a"]}
     item = {"pk": "T#t#X", "sk": "x_1", "events": [], **from_item(to_item(written))}
     assert items.entity(Stored, item, tenant="t") == stored
 
@@ -80,10 +81,18 @@ def test_an_entity_is_written_and_read_without_what_its_key_tells() -> None:
 def test_what_an_item_lacks_has_its_default_each_time_a_new_one() -> None:
     item = {"sk": "x_1", "name": "a"}
     one, other = (items.entity(Stored, item, tenant="t") for _ in range(2))
-    assert one == Stored("x_1", "t", "a", None)
+    assert one == Stored("x_1", "t", "a", None, None)
     assert one.tags is not other.tags
 
 
 def test_what_is_read_apart_stands_before_the_item() -> None:
     item = {"sk": "LATEST", "name": "a", "tenant": "not this"}
-    assert items.entity(Stored, item, tenant="t", id="x_2") == Stored("x_2", "t", "a", None)
+    assert items.entity(Stored, item, tenant="t", id="x_2") == Stored("x_2", "t", "a", None, None)
+
+
+@pytest.mark.parametrize("missing", ["sk", "name"])
+def test_an_item_without_what_it_must_have_is_broken(missing: str) -> None:
+    item = {"sk": "x_1", "name": "a"}
+    del item[missing]
+    with pytest.raises(KeyError, match=missing):
+        items.entity(Stored, item, tenant="t")

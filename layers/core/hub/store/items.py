@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from functools import cache
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Item = dict[str, Any]
 
@@ -28,26 +29,35 @@ def attributes(entity: Any, *apart: str) -> Item:
 def entity(shape: type[T], item: Mapping[str, Any], **apart: Any) -> T:
     """Read back what `attributes` wrote; `apart` are the fields that it left out.
 
-    A field that the item lacks has its default, or is `None`.
+    A field that the item lacks has its default, or is `None` where it may be. Raises `KeyError` for any other, because
+    such an item is broken.
     """
-    known = _fields(shape)  # type: ignore[arg-type]
-    values = {name: item[name] if name in item else absent() for name, absent in known.items()}
-    if "id" in values:
-        values["id"] = item["sk"]
-    return shape(**{**values, **apart})
+    values = dict(apart)
+    for name, absent in _fields(shape).items():  # type: ignore[arg-type]
+        if name not in apart:
+            attribute = "sk" if name == "id" else name
+            values[name] = absent() if absent and attribute not in item else item[attribute]
+    return shape(**values)
 
 
 @cache
-def _fields(shape: type) -> Mapping[str, Callable[[], Any]]:
-    """The fields of a dataclass, each with what makes the value it has where an item lacks it."""
-    return {field.name: _absent(field) for field in fields(shape)}
+def _fields(shape: type) -> Mapping[str, Callable[[], Any] | None]:
+    """The fields of a dataclass, each with what makes the value it has where an item lacks it, if it may."""
+    kinds = get_type_hints(shape)
+    return {field.name: _absent(field, kinds[field.name]) for field in fields(shape)}
 
 
-def _absent(field: Field[Any]) -> Callable[[], Any]:
+def _absent(field: Field[Any], kind: Any) -> Callable[[], Any] | None:
     if field.default_factory is not MISSING:
         return field.default_factory
-    default = None if field.default is MISSING else field.default
-    return lambda: default
+    if field.default is not MISSING:
+        default = field.default
+        return lambda: default
+    return _none if kind is Any or NoneType in get_args(kind) else None
+
+
+def _none() -> None:
+    """What was written as `None` is not in the item."""
 
 
 def to_item(values: Mapping[str, Any]) -> Item:
