@@ -4,15 +4,28 @@ from functions.iot.alerts import store
 from functions.iot.alerts.models import DeviceAlert, RaisedAlert
 from functions.iot.alerts.store import StoredAlert
 from functions.iot.devices import store as devices
-from hub import events, ids, times
+from hub import events, ids, throttle, times
+from hub.errors import TooManyRequests
 from hub.events import Caller
 from hub.store.paging import Page
 from hub.store.query import ListQuery
-from hub.telemetry import count
+from hub.telemetry import count, logger
+
+MAX_RAISED = 600
+"""Alerts of a device in 15 minutes: one gone wrong can tell a hundred a second, and each is kept and told on."""
 
 
 def raise_alert(caller: Caller, device_id: str, told: RaisedAlert, message_id: str, milliseconds: int) -> None:
-    """Keep an alert that came to IoT Core in a message, once however often that message comes here."""
+    """Keep an alert that came to IoT Core in a message, once however often that message comes here.
+
+    What a device raises over `MAX_RAISED` is dropped, and counted.
+    """
+    try:
+        throttle.attempt("alert", f"{caller.tenant}:{device_id}", MAX_RAISED)
+    except TooManyRequests:
+        logger().warning("a device raises too many alerts", extra={"device_id": device_id})
+        count("AlertsDropped")
+        return
     alert = StoredAlert(
         id=ids.derived(store.PREFIX, milliseconds, device_id, message_id),
         device_id=device_id,

@@ -1,4 +1,4 @@
-"""How often something may be tried, where no credential says who is trying: sign-ins, token requests."""
+"""How often something may be tried where no API credential is counted: sign-ins, token requests, devices' alerts."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ WINDOW_SECONDS = 900
 
 
 def attempt(what: str, who: str, limit: int) -> None:
-    """Count a try of `what` by `who` (an address, an account). Raises `TooManyRequests` over `limit` in 15 minutes."""
+    """Count a try of `what` by `who` (an address, an account, a device). Raises `TooManyRequests` over `limit` in 15 minutes."""
     window = times.now() // WINDOW_SECONDS
     ends = (window + 1) * WINDOW_SECONDS
     change = table.Update(
