@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
+from hub.store import counters
+from hub.store.counters import Fact
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yaml").read_text()
 TEMPLATE: dict[str, Any] = yaml_parse(TEXT)
@@ -206,6 +209,14 @@ def test_every_stream_consumer_has_dead_letters_a_bound_and_an_alarm() -> None:
         assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+@pytest.mark.parametrize("name", of_type("AWS::SQS::QueuePolicy"))
+def test_a_queue_is_open_to_services_on_behalf_of_this_stack_alone(name: str) -> None:
+    for statement in RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]:
+        if statement["Effect"] == "Allow" and "Service" in statement["Principal"]:
+            (sources,) = (one["aws:SourceArn"] for one in statement["Condition"].values() if "aws:SourceArn" in one)
+            assert referenced(sources) or "${AWS::StackName}" in str(sources)
+
+
 def test_every_queue_consumer_reports_single_failures_and_is_bounded() -> None:
     consumers = list(events_of("SQS"))
     assert consumers
@@ -215,6 +226,15 @@ def test_every_queue_consumer_reports_single_failures_and_is_bounded() -> None:
         assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert event["ScalingConfig"]["MaximumConcurrency"] >= 2
         assert QUEUES[queue]["VisibilityTimeout"] >= 6 * timeout, "less, and Lambda's own waiting sends messages twice"
+
+
+def test_totals_are_counted_in_few_transactions_each_batch_in_one() -> None:
+    """Two workers change the same item of a tenant: a batch of ten would make an import thousands of conflicts."""
+    (event,) = (event for name, event in events_of("SQS") if name == "TotalsFunction")
+    fact = Fact("acme", "x", 1, {"TOTALS": {"CUSTOMER": 1}})
+    assert event["BatchSize"] >= 30
+    assert event["MaximumBatchingWindowInSeconds"] >= 1
+    assert len(list(counters._transactions([fact] * event["BatchSize"]))) == 1
 
 
 @pytest.mark.parametrize("name", STATE_MACHINES)
