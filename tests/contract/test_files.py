@@ -183,6 +183,17 @@ def test_permissions(deployment: Deployment) -> None:
         assert (answer.status, answer.json["code"]) == (401, 40101)
 
 
+def test_an_import_takes_a_permission_for_files_too(deployment: Deployment) -> None:
+    file = {"fileId": make(deployment)["id"]}
+    for permissions in (["customers:write"], ["customers:write", "customers:read", "orders:write"]):
+        key = deployment.new_key(*permissions)["key"]
+        assert refused(deployment.call("POST", IMPORTS, file, key=key), 403, 40302, "资源访问受限") == {}
+    assert deployment.call("GET", IMPORTS).json["data"]["items"] == []
+    for permissions in (["customers:write", "files:read"], ["customers:write", "files:write"], ["write"], ["admin"]):
+        key = deployment.new_key(*permissions)["key"]
+        assert deployment.call("POST", IMPORTS, file, key=key).status == 202, permissions
+
+
 def test_nothing_of_another_tenant_exists(deployment: Deployment, other_tenant: Deployment) -> None:
     file = make(deployment)["id"]
     job = deployment.call("POST", IMPORTS, {"fileId": file}).json["data"]["id"]

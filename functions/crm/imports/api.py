@@ -4,7 +4,7 @@ from typing import Any
 
 from functions.crm.imports import service, store
 from functions.crm.imports.models import BadRow, ErrorParameters, Import, NewImport
-from hub.errors import Forbidden
+from hub.errors import AccessRestricted
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.telemetry import lambda_handler
@@ -17,13 +17,14 @@ api = Api("customers", D3())
 
 @api.post("/v1/customers/imports", status=202, bucket="batch")
 def start_import(request: Request, body: NewImport) -> Import:
-    """Make customers of the rows of an uploaded file. Customers tell what stands in it, so it also needs `files:read`.
+    """Make customers of the rows of an uploaded file.
 
+    Customers tell what stands in it, so it also needs one of `read`, `write`, `files:read`, `files:write`.
     A row that is wrong keeps no other away; one whose name is taken is wrong, so a file imported twice makes no
     customer twice. An import belongs to its tenant: it goes on when the credential that asked for it ends.
     """
-    if not request.accepted.allows("files", "read"):
-        raise Forbidden
+    if not request.accepted.knows("files"):
+        raise AccessRestricted
     return service.start(request.caller, body, request.language)
 
 

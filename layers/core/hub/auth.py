@@ -65,6 +65,10 @@ class Credential:
         """Whether it may do what needs `permission` (`read`, `write`, `admin`) in a group of endpoints."""
         return not self.permissions.isdisjoint({"admin", permission, f"{group}:{permission}"})
 
+    def knows(self, group: str) -> bool:
+        """Whether it may do anything in a group of endpoints, and so may be told of what is there by another's."""
+        return any(self.allows(group, permission) for permission in ("read", "write"))
+
 
 class RateLimited(TooManyRequests):
     """Over the limit; carries the figures that the answer's headers show."""
