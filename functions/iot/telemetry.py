@@ -2,8 +2,11 @@
 
 A message may come twice, late and before another that was sent earlier. What is known already changes nothing: a
 lifecycle event is held against the latest one, a command is acknowledged once, an alert's id comes of its message's.
+
+All of a batch is taken before any device that begins to listen is told what waits for it: that may take seconds each.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +26,7 @@ from functions.iot.presence import Lifecycle
 from functions.iot.topics import Place
 from hub import events, queues
 from hub.errors import NotFound, Unavailable
+from hub.events import Caller
 from hub.store import items, keys, table, versioned
 from hub.store.items import Item
 from hub.telemetry import count, lambda_handler, logger
@@ -32,6 +36,9 @@ SEEN_EVERY_MS = 60_000
 
 MAX_PROBLEM = 1000
 """Characters of what the log tells of a garbled message."""
+
+DELIVERING_SECONDS = 40
+"""How long devices are told, one after the other; those left come again. The function has 20 seconds more."""
 
 Found = Mapping[tuple[str, str], Item]
 
@@ -55,13 +62,37 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         else:
             groups.setdefault(message.place, []).append(message)
     found = _look_up([message for group in groups.values() for message in group])
+    listening: dict[Place, Caller] = {}
+    left: list[Place] = []
     for place, group in groups.items():
         try:
-            _hear(place, sorted(group, key=lambda message: message.at), found)
+            caller = _hear(place, sorted(group, key=lambda message: message.at), found)
         except (Unavailable, ClientError, BotoCoreError):
             logger().exception("what a device said is to come again", extra={"device_id": place.device_id})
-            failed += [message.receipt for message in group]
+            left.append(place)
+        else:
+            if caller is not None:
+                listening[place] = caller
+    left += _deliver_waiting(listening)
+    failed += [message.receipt for place in left for message in groups[place]]
     return queues.failures(failed)
+
+
+def _deliver_waiting(listening: Mapping[Place, Caller]) -> list[Place]:
+    """Tell devices what waits for them; those that were not told are to be told again."""
+    left = []
+    begun = time.monotonic()
+    for place, caller in listening.items():
+        if time.monotonic() - begun > DELIVERING_SECONDS:
+            logger().warning("commands are delivered later", extra={"device_id": place.device_id})
+            left.append(place)
+            continue
+        try:
+            commands.deliver_waiting(caller, place.device_id)
+        except (Unavailable, ClientError, BotoCoreError):
+            logger().exception("commands are to be delivered again", extra={"device_id": place.device_id})
+            left.append(place)
+    return left
 
 
 def _look_up(said: Sequence[Message]) -> Found:
@@ -76,13 +107,13 @@ def _look_up(said: Sequence[Message]) -> Found:
     return {(pk, sk): item for (_, pk, sk), item in found.items()}
 
 
-def _hear(place: Place, said: Sequence[Message], found: Found) -> None:
-    """Take what one device said, in the order of time."""
+def _hear(place: Place, said: Sequence[Message], found: Found) -> Caller | None:
+    """Take what one device said, in the order of time; where it begins to listen, in whose name it is to be told."""
     item = _at(keys.entity(place.tenant, devices.KIND, place.device_id), found)
     if item is None:
         # Another stack's, or deleted by now.
         count("DeviceMessagesDropped", len(said))
-        return
+        return None
     _note_presence(items.entity(StoredDevice, item), said)
     listens = None
     for message in said:
@@ -97,8 +128,7 @@ def _hear(place: Place, said: Sequence[Message], found: Found) -> None:
                 alerts.raise_alert(message.caller, place.device_id, raised, message.id, message.at)
             case Subscription(topics=listened) if _commands_of(place) in listened:
                 listens = message.caller
-    if listens is not None:
-        commands.deliver_waiting(listens, place.device_id)
+    return listens
 
 
 def _note_presence(device: StoredDevice, said: Sequence[Message]) -> None:

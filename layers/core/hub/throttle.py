@@ -10,7 +10,10 @@ WINDOW_SECONDS = 900
 
 
 def attempt(what: str, who: str, limit: int) -> None:
-    """Count a try of `what` by `who` (an address, an account, a device). Raises `TooManyRequests` over `limit` in 15 minutes."""
+    """Count a try of `what` by `who` (an address, an account, a device).
+
+    Raises `TooManyRequests` over `limit` in 15 minutes.
+    """
     window = times.now() // WINDOW_SECONDS
     ends = (window + 1) * WINDOW_SECONDS
     change = table.Update(

@@ -1,11 +1,15 @@
 """Devices that say too much, and commands that are too many."""
 
+from typing import Any
+
 import pytest
 
+from functions.iot import telemetry
 from functions.iot.alerts import service as alerts
+from functions.iot.commands import service as commands
 from tests.conftest import Clock
 from tests.contract.talking import Talker, hear
-from tests.unit.iot.conftest import make, raised, told
+from tests.unit.iot.conftest import make, now, raised, send, told
 
 
 def test_a_device_raises_no_more_alerts_than_so_many(
@@ -22,3 +26,28 @@ def test_a_device_raises_no_more_alerts_than_so_many(
     clock.advance(900)
     hear(talker.raises(message="later"))
     assert sorted(raised(talker)) == ["0", "1", "2", "later"]
+
+
+def test_what_waits_for_many_devices_holds_up_nothing_that_others_say(
+    talker: Talker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, third = make(), make()
+    for one in (talker, second):
+        send(one)
+        one.told()
+    order: list[str] = []
+    deliver = commands.deliver_waiting
+
+    def then(caller: Any, device_id: str) -> None:
+        order.append(now(third).status)
+        deliver(caller, device_id)
+        patch.setattr(telemetry, "DELIVERING_SECONDS", -1)
+
+    said = [talker.subscribed(), second.connected(), second.subscribed(), third.connected(), third.raises(message="a")]
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "deliver_waiting", then)
+        assert hear(*said) == [1, 2], "the second's time has run out"
+    assert (order, raised(third), now(second).status) == (["online"], ["a"], "online")
+    assert (len(talker.told()), second.told()) == (1, [])
+    assert hear(*said[1:3]) == []
+    assert len(second.told()) == 1
