@@ -117,9 +117,12 @@ def _custom_value(text: str) -> Any:
         return number if abs(number) <= MAX_INTEGER else text
     if text in {"true", "false", "null"} or text.startswith('"'):
         try:
-            return json.loads(text)
+            value = json.loads(text)
+            # Half a surrogate pair, which JSON can write, is no text that could be stored.
+            str(value).encode()
         except ValueError:
             return text
+        return value
     return text
 
 

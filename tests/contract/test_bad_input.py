@@ -1,6 +1,7 @@
 """Bad input: a clear error in the group's style and the caller's language, and nothing stored."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -150,3 +151,55 @@ def test_a_body_in_base64_is_read(deployment: Deployment) -> None:
     )
     assert (made.status, made.json["name"]) == (201, "名")
     assert "名" in made.text, "UTF-8, not escaped"
+
+
+def _with_half_a_pair(body: Any) -> Iterator[Any]:
+    """A body again and again, each time with half a surrogate pair for another of its texts and names."""
+    match body:
+        case str():
+            yield "\ud800"
+        case dict():
+            for name, value in body.items():
+                yield {**body, f"{name}\ud800": value}
+                yield from ({**body, name: one} for one in _with_half_a_pair(value))
+        case list():
+            for place, value in enumerate(body):
+                yield from ([*body[:place], one, *body[place + 1 :]] for one in _with_half_a_pair(value))
+
+
+CUSTOMER = {
+    "name": "a",
+    "industry": "b",
+    "contact": {"name": "c", "phone": "13800138000", "email": "a@b.c"},
+    "status": "active",
+    "tags": ["d"],
+    "customFields": {"e": "f"},
+}
+ORDER = {
+    "customerId": "cust_1",
+    "items": [{"name": "a", "sku": "b", "quantity": 1, "unitPrice": 1}],
+    "currency": "CNY",
+    "note": "c",
+    "metadata": {"d": "e"},
+}
+DEVICE = {"name": "a", "type": "b", "tags": ["c"], "attributes": {"d": "e"}, "csr": "f"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/customers", CUSTOMER),
+        ("/v1/customers/batch", {"customers": [CUSTOMER]}),
+        ("/v1/customers/imports", {"fileId": "a", "encoding": "utf-8"}),
+        ("/v1/customers/exports", {"query": "status=active", "fields": ["name"]}),
+        ("/v1/files", {"name": "a", "size": 1, "contentType": "text/csv"}),
+        ("/v1/orders", ORDER),
+        ("/v1/iot/devices", DEVICE),
+        ("/v1/iot/devices/device_1/commands", {"command": "a", "params": {"b": ["c"]}}),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_wherever_it_stands(deployment: Deployment, path: str, body: Any) -> None:
+    for one in _with_half_a_pair(body):
+        answer = deployment.call("POST", path, one)
+        assert (answer.status, answer.json["code"]) == (400, 40001), one
+        assert [error["field"] for error in answer.json["errors"]] == ["body"]

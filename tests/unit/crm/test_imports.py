@@ -376,3 +376,10 @@ def test_a_request_that_dies_leaves_nothing_that_looks_alive(
         return deployment.call("POST", IMPORTS, {"fileId": file_id})
 
     assert survive(calls, after, lambda: ask, check) >= 5
+
+
+def test_half_a_surrogate_pair_is_a_cell_as_any_other(deployment: Deployment) -> None:
+    content = table(("客户 1", r'"\ud800"'), ("客户 2", "b"), header=("name", "customFields.a"))
+    assert figures(imported(deployment, content)) == ("completed", 100, 2, 2, 0)
+    made = deployment.call("GET", "/v1/customers?sort=name&order=asc").json["data"]["items"]
+    assert [one["customFields"] for one in made] == [{"a": r'"\ud800"'}, {"a": "b"}]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hub.errors import FieldError, InvalidRequest
 from hub.web.localisation import text
@@ -211,6 +211,20 @@ def test_page_and_cursor_do_not_go_together() -> None:
         parse_parameters(PageParameters, {"page": "2", "cursor": ""})
     assert (only(caught.value).field, only(caught.value).reason) == ("cursor", "not_combined")
     assert parse_parameters(PageParameters, {"cursor": ""}).cursor == ""
+
+
+def test_what_python_raised_is_not_told_of() -> None:
+    """Errors are stored, where they are of an import's row."""
+
+    def check(_value: str) -> str:
+        raise ValueError("?")
+
+    class Refusing(Body):
+        name: Annotated[str, AfterValidator(check)]
+
+    with pytest.raises(InvalidRequest) as caught:
+        parse_body(Refusing, b'{"name": "a"}')
+    assert only(caught.value) == FieldError("name", "malformed", {})
 
 
 def bodies(model: type[Body] = Body) -> Iterator[type[Body]]:

@@ -163,7 +163,9 @@ def _field_error(details: ErrorDetails) -> FieldError:
         return FieldError(context["values"].get("field", place)[:MAX_PLACE], context["reason"], context["values"])
     if kind in _WRONG_TYPES:
         return FieldError(place, _WRONG_TYPES[kind], wrong_type=True)
-    return FieldError(place, _REASONS.get(kind, "malformed"), dict(context))
+    # Python's own refusals stand in pydantic's context as they were raised: no text names them, no item can hold them.
+    values = {name: value for name, value in context.items() if not isinstance(value, Exception)}
+    return FieldError(place, _REASONS.get(kind, "malformed"), values)
 
 
 _WRONG_TYPES = {
