@@ -48,6 +48,10 @@ def _custom_value(value: Any) -> CustomFieldValue:
     return _number(value)
 
 
+def _trimmed(value: Any) -> Any:
+    return [tag.strip() if isinstance(tag, str) else tag for tag in value] if isinstance(value, list) else value
+
+
 def _or_error(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read(value)
@@ -92,7 +96,8 @@ class NewCustomer(Body):
     contact: NewCustomerContact | None = None
     status: Status = "active"
     amount: Amount | None = None
-    tags: Tags = []
+    # As a cell of a CSV file has them, so that what is exported is imported as it was.
+    tags: Annotated[Tags, BeforeValidator(_trimmed)] = []
     customFields: CustomFields = {}
 
 
