@@ -16,7 +16,11 @@ api = Api("files", D3())
 
 @api.post("/v1/files", status=201, bucket="uploads")
 def create_file(request: Request, body: NewFile) -> NewFileWithUpload:
-    """Announce a file. `upload` tells how to send its bytes, within 15 minutes; the bucket keeps them for 30 days."""
+    """Announce a file. `upload` tells how to send its bytes, within 15 minutes; the bucket keeps them for 30 days.
+
+    Under an `Idempotency-Key` the same answer is given again for a day, with the address as it was: `upload.expiresAt`
+    tells whether it still holds. If not, announce the file anew under another key.
+    """
     return service.announce(request.caller.tenant, body)
 
 
