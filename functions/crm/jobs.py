@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.crm.customers.models import RowError
 from hub import aws, times
-from hub.errors import FieldError, HubError, NotFound
+from hub.errors import FieldError, HubError, NotFound, Unprocessable
 from hub.store import items, keys, table
 from hub.web.localisation import Language, text
 from hub.web.styles import D3
@@ -28,6 +28,12 @@ ENDED: frozenset[Status] = frozenset({"completed", "failed"})
 
 ALIVE_MS = 30 * 60_000
 """How long a job is waited for that is not heard of: longer than a step's tries, with the waits between them, take."""
+
+MAX_AT_WORK = 5
+"""Imports of a tenant at work, and exports: each keeps a function busy, and they share the account's concurrency."""
+
+MAX_LOOKED_AT = 100
+"""The newest jobs, among which those at work are counted. One that a hundred have overtaken does not count."""
 
 STEPS_PER_EXECUTION = 2000
 """A step is seven events of an execution's history, which takes 25,000."""
@@ -62,7 +68,9 @@ J = TypeVar("J", bound=Job)
 
 
 def begin(kind: str, tenant: str, job: Job, machine: str) -> None:
-    """Write a new job and hand it to its state machine."""
+    """Write a new job and hand it to its state machine. Raises `Unprocessable` where too many are at work."""
+    if _number_at_work(kind, tenant) >= MAX_AT_WORK:
+        raise Unprocessable("quota_exceeded", limit=MAX_AT_WORK)
     table.write(table.Put(table.entities(), _item(kind, tenant, job), table.ABSENT))
     state = {"tenant": tenant, "id": job.id, "step": {"status": "running", "number": 0}}
     try:
@@ -160,6 +168,14 @@ def answer(number: int, *, has_ended: bool) -> dict[str, Any]:
     if has_ended:
         return {"status": "ended", "number": number}
     return {"status": "running" if (number + 1) % STEPS_PER_EXECUTION else "continued", "number": number + 1}
+
+
+def _number_at_work(kind: str, tenant: str) -> int:
+    alive = "#status IN (:pending, :running) AND #alive_until > :now"
+    values = {"pending": "pending", "running": "running", "now": times.now_ms()}
+    query = table.Query(table.entities(), keys.partition(tenant, kind), condition=alive, values=values, consistent=True)
+    found, _ = next(table.pages(query, limit=MAX_LOOKED_AT))
+    return len(found)
 
 
 def _write(kind: str, tenant: str, job: Job, condition: str, values: Mapping[str, Any], *more: table.Operation) -> bool:

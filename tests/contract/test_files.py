@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from functions.crm import jobs
 from hub import auth
-from tests.conftest import Clock, Deployment
+from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 from tests.contract.customers import ENGLISH, INVALID, WRONG_TYPE, refused
+from tests.unit.crm import running
 
 FILES, IMPORTS, EXPORTS = "/v1/files", "/v1/customers/imports", "/v1/customers/exports"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -192,6 +194,26 @@ def test_an_import_takes_a_permission_for_files_too(deployment: Deployment) -> N
     for permissions in (["customers:write", "files:read"], ["customers:write", "files:write"], ["write"], ["admin"]):
         key = deployment.new_key(*permissions)["key"]
         assert deployment.call("POST", IMPORTS, file, key=key).status == 202, permissions
+
+
+@pytest.mark.parametrize("path", [IMPORTS, EXPORTS])
+def test_so_many_jobs_are_at_work_at_a_time(
+    deployment: Deployment, other_tenant: Deployment, clock: Clock, path: str
+) -> None:
+    def start(api: Deployment) -> Answer:
+        return api.call("POST", path, {"fileId": make(api)["id"]} if path == IMPORTS else {})
+
+    for _ in range(jobs.MAX_AT_WORK):
+        assert start(deployment).status == 202
+    answer = start(deployment)
+    assert (answer.status, answer.json["code"]) == (422, 42201)
+    assert len(deployment.call("GET", path).json["data"]["items"]) == jobs.MAX_AT_WORK
+    assert start(other_tenant).status == 202
+    running.run(memory.executions("ImportStateMachine" if path == IMPORTS else "ExportStateMachine")[0])
+    assert start(deployment).status == 202, "one has ended"
+    assert start(deployment).status == 422
+    clock.advance(jobs.ALIVE_MS / 1000 + 1)
+    assert start(deployment).status == 202, "nobody hears of the others any more"
 
 
 def test_nothing_of_another_tenant_exists(deployment: Deployment, other_tenant: Deployment) -> None:

@@ -16,7 +16,10 @@ api = Api("customers", D3())
 
 @api.post("/v1/customers/exports", permission="read", status=202, bucket="batch")
 def start_export(request: Request, body: NewExport) -> ExportWithDownload:
-    """Write customers to a CSV file, which an import reads as it is. What changes meanwhile may be in it or not."""
+    """Write customers to a CSV file, which an import reads as it is. What changes meanwhile may be in it or not.
+
+    Five can be at work at a time: beyond that it is a 422 until one has ended.
+    """
     return service.start(request.caller.tenant, body)
 
 

@@ -22,6 +22,7 @@ def start_import(request: Request, body: NewImport) -> Import:
     Customers tell what stands in it, so it also needs one of `read`, `write`, `files:read`, `files:write`.
     A row that is wrong keeps no other away; one whose name is taken is wrong, so a file imported twice makes no
     customer twice. An import belongs to its tenant: it goes on when the credential that asked for it ends.
+    Five can be at work at a time: beyond that it is a 422 until one has ended.
     """
     if not request.accepted.knows("files"):
         raise AccessRestricted
