@@ -6,7 +6,6 @@ now. So a command that was answered is never lost between the two, whatever was 
 """
 
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,7 +33,7 @@ def send(caller: Caller, device_id: str, wanted: NewDeviceCommand) -> DeviceComm
     device = devices.get(caller.tenant, device_id, consistent=True)
     now = times.now_ms()
     online = device.status == "online"
-    if not online and store.how_many_wait(caller.tenant, device_id, now, MAX_WAITING) >= MAX_WAITING:
+    if not online and len(store.waiting_ids(caller.tenant, device_id, now, MAX_WAITING)) >= MAX_WAITING:
         raise Unprocessable("quota_exceeded", limit=MAX_WAITING)
     command = StoredCommand(
         id=ids.new(store.PREFIX, now),
@@ -77,11 +76,11 @@ def deliver_waiting(caller: Caller, device_id: str) -> None:
 
     Also what is on its way already: whoever comes back may have lost it with the connection before.
     """
-    waiting = list(islice(store.waiting(caller.tenant, device_id, times.now_ms()), MAX_WAITING + 1))
+    waiting = store.waiting_ids(caller.tenant, device_id, times.now_ms(), MAX_WAITING + 1)
     if len(waiting) > MAX_WAITING:
         logger().warning("more commands wait than are published", extra={"device_id": device_id})
         count("CommandsLeftWaiting")
-    for command in waiting[:MAX_WAITING]:
+    for command in store.waiting(caller.tenant, device_id, waiting[:MAX_WAITING]):
         _publish(caller.tenant, command)
         _change(caller, command, lambda one: one.sent(times.now_ms()))
 

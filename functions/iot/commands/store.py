@@ -3,10 +3,12 @@
 | item | pk | sk |
 |---|---|---|
 | command | `T#<tenant>#COMMAND#<device id>` | `cmd_…` |
+| the same until it is acknowledged (`gsi1`) | `T#<tenant>#COMMAND_WAITING#<device id>` | when it expires`#cmd_…` |
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, cast
 
 from functions.iot.commands.models import MAX_EXPIRY, DeviceCommand, Outcome, Status, StoredStatus
@@ -19,8 +21,12 @@ from hub.store.plan import Listing
 from hub.store.query import ListQuery, Schema
 
 KIND = "COMMAND"
+WAITING = "COMMAND_WAITING"
 PREFIX = "cmd"
 KEEP_SECONDS = 90 * 86_400
+
+BEHIND_MS = 60_000
+"""An index may be a moment behind, and what it lacks would not be delivered: what is younger is read beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +130,39 @@ def find(tenant: str, device_id: str, command_id: str) -> StoredCommand | None:
     return read(item) if item else None
 
 
-def waiting(tenant: str, device_id: str, now: int) -> Iterator[StoredCommand]:
-    """Read the commands that have not expired and that the device has told nothing of, the oldest first."""
-    return map(read, table.items(_waiting(tenant, device_id, now)))
+def waiting_ids(tenant: str, device_id: str, now: int, limit: int) -> list[str]:
+    """Name the commands that have not expired and that the device has told nothing of, the oldest first.
+
+    Of more than `limit` that many at least, of which the index has those that expire first. One that was acknowledged
+    a moment ago may still be named.
+    """
+    recent = table.Query(
+        table.entities(),
+        keys.partition(tenant, KIND, device_id),
+        between=(ids.first(PREFIX, max(0, now - BEHIND_MS)), ids.first(PREFIX, 2**48 - 1)),
+        condition="attribute_not_exists(#acknowledged_at) AND #expires_at > :now",
+        values={"now": now},
+        newest_first=False,
+        consistent=True,
+    )
+    earlier = table.Query(
+        table.entities(),
+        keys.partition(tenant, WAITING, device_id),
+        between=(_by_expiry(now + 1), _by_expiry(now + (MAX_EXPIRY + 1) * 1000)),
+        index="gsi1",
+        newest_first=False,
+    )
+    found = {item["sk"] for item in islice(table.items(recent), limit)}
+    rows, _next = next(table.pages(earlier, limit=limit))
+    return sorted(found.union(row["sk"] for row in rows))
 
 
-def how_many_wait(tenant: str, device_id: str, now: int, bound: int) -> int:
-    """Count them; stops once `bound` is passed."""
-    return table.count(_waiting(tenant, device_id, now), after=None, bound=bound)
+def waiting(tenant: str, device_id: str, command_ids: Sequence[str]) -> list[StoredCommand]:
+    """Read those of up to 100 commands that the device has told nothing of, in their order."""
+    wanted = [key(tenant, device_id, one) for one in command_ids]
+    found = table.get_many({table.entities(): wanted}, consistent=True)
+    commands = [read(found[place]) for one in wanted if (place := (table.entities(), one["pk"], one["sk"])) in found]
+    return [command for command in commands if command.waits]
 
 
 def page(tenant: str, device_id: str, asked: ListQuery) -> Page[DeviceCommand]:
@@ -140,23 +171,17 @@ def page(tenant: str, device_id: str, asked: ListQuery) -> Page[DeviceCommand]:
     return cast("Page[DeviceCommand]", plan.read(replace(LISTING, owner=device_id), tenant, asked))
 
 
-def _waiting(tenant: str, device_id: str, now: int) -> table.Query:
-    earliest = ids.first(PREFIX, max(0, now - MAX_EXPIRY * 1000))
-    return table.Query(
-        table.entities(),
-        keys.partition(tenant, KIND, device_id),
-        between=(earliest, ids.first(PREFIX, 2**48 - 1)),
-        condition="attribute_not_exists(#acknowledged_at) AND #expires_at > :now",
-        values={"now": now},
-        newest_first=False,
-        consistent=True,
-    )
+def _by_expiry(milliseconds: int, command_id: str = "") -> str:
+    return f"{milliseconds:014d}#{command_id}"
 
 
 def _item(tenant: str, command: StoredCommand, events: Sequence[Mapping[str, Any]]) -> Item:
+    place = _by_expiry(command.expires_at, command.id)
+    index = keys.index(1, tenant, WAITING, command.device_id, item_id=place) if command.waits else {}
     return {
         **key(tenant, command.device_id, command.id),
         **items.attributes(command),
+        **index,
         "ttl": command.created_at // 1000 + KEEP_SECONDS,
         "events": list(events),
     }
