@@ -89,7 +89,7 @@ def test_what_waits_is_found_without_reading_what_was_done(
 
 def test_what_the_index_does_not_have_yet_is_delivered(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
     place = keys.index(1, "default", "elsewhere", item_id="a")
-    monkeypatch.setattr(stored_commands.keys, "index", lambda *_, **__: place)
+    monkeypatch.setattr(keys, "index", lambda *_, **__: place)
     command = send(talker)
     talker.told()
     hear(talker.subscribed())
