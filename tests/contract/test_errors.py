@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"on": True}},
+    "POST /v1/iot/devices/{device_id}/commands": {"command": "turnOn"},
     "POST /v1/customers": {"name": "a"},
     "POST /v1/customers/batch": {"customers": [{"name": "a"}]},
     "PUT /v1/customers/{customer_id}": {"name": "b"},
@@ -71,6 +72,7 @@ NOBODYS = {
     "conversation_id": "conv_none",
     "device_id": "device_none",
     "certificate_id": "0" * 64,
+    "command_id": "cmd_none",
     "customer_id": "cust_none",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
@@ -177,6 +179,7 @@ def ids(deployment: Deployment) -> dict[str, str]:
     webhook = deployment.new_webhook()["id"]
     replay = call(deployment, "POST /v1/webhooks/{webhook_id}/replay", {"webhook_id": webhook})
     device = deployment.call("POST", "/v1/iot/devices", BODIES["POST /v1/iot/devices"]).json["data"]
+    command = call(deployment, "POST /v1/iot/devices/{device_id}/commands", {"device_id": device["id"]})
     order = orders.make(deployment)
     return {
         "api_key_id": deployment.new_key("read")["id"],
@@ -185,6 +188,7 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "conversation_id": _made(deployment, "/v1/conversations"),
         "device_id": device["id"],
         "certificate_id": device["certificates"][0]["id"],
+        "command_id": command.json["data"]["id"],
         "customer_id": order["customerId"],
         "order_id": order["id"],
         "ticket_id": _made(deployment, "/v1/tickets"),
