@@ -142,6 +142,29 @@ def test_a_page_by_cursor_ends_after_so_many_rows(monkeypatch: pytest.MonkeyPatc
         assert any(not page.items and page.next for page in pages)
 
 
+def test_a_page_by_cursor_ends_sooner_where_rows_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [thing(number, note="long " * 2000) for number in range(40)]
+    rows = things.store("acme", made)
+    monkeypatch.setattr(plan, "MAX_PASSED_SIZE", 100_000)
+    for parameters in ({"search": "0000"}, {"note[ne]": "?", "sort": "amount"}, {"search": "0039", "sort": "name"}):
+        pages = list(things.walk("acme", parameters | {"limit": "30"}, most=8))
+        assert [row for page in pages for row in page.items] == things.reference(rows, parameters)
+        assert len(pages) >= 4, "ten rows or eleven each"
+
+
+def test_what_must_be_read_to_its_end_is_refused_sooner_where_rows_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    things.store("acme", [thing(number, note="long " * 2000) for number in range(12)])
+    monkeypatch.setattr(plan, "MAX_READ_SIZE", 110_000)
+    assert refused({"search": "thing"}) == ("page", "too_many_to_count", {"limit": 10})
+    expected = {"limit": 10, "expected": "createdAt, id, name, amount, weight"}
+    assert (
+        refused({"sort": "note"}) == refused({"sort": "note", "limit": "5"}) == ("sort", "too_many_to_sort", expected)
+    )
+    assert refused({"page": "3", "pageSize": "5"}) == ("page", "too_many_to_count", {"limit": 10})
+    assert len(things.read("acme", {"page": "1", "pageSize": "5"}).items) == 5
+    assert len(things.read("acme", {"sort": "note", "colour": "red"}).items) == 6
+
+
 def test_few_rows_of_a_condition_are_not_looked_for_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = stored(40)
     monkeypatch.setattr(plan, "MAX_PASSED", 3)

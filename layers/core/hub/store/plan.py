@@ -9,7 +9,8 @@
   has an index, but a condition has one with few rows.
 
 What else is asked for is held against each row that was read. A page by cursor ends after `MAX_PASSED` rows, perhaps
-short, and its cursor goes on from there; what must be read to its end is refused after `MAX_READ`.
+short, and its cursor goes on from there; what must be read to its end is refused after `MAX_READ`. Where rows are long
+both are reached sooner, at `MAX_PASSED_SIZE` and `MAX_READ_SIZE`.
 """
 
 import heapq
@@ -33,6 +34,13 @@ MAX_PASSED = 5_000
 
 MAX_READ = 20_000
 """Rows that are read where all that match must be known: for a total, or an order that no index has."""
+
+MAX_PASSED_SIZE = 8_000_000
+"""Characters of rows that a page by cursor reads: `MAX_PASSED` of 1,600. What is read is twice that, as an item also
+holds its last event."""
+
+MAX_READ_SIZE = 32_000_000
+"""Characters of rows, as with `MAX_READ`: they must fit a function's memory, and be read in its time."""
 
 MAX_FEW = 500
 """Rows of a condition's index that are sorted in memory rather than looked for in the order asked for."""
@@ -143,7 +151,7 @@ class _Plan:
 
 
 def read(listing: Listing, tenant: str, asked: ListQuery) -> Page[dict[str, Any]]:
-    """Answer a query. Raises `InvalidRequest` where more than `MAX_READ` rows would have to be read for it."""
+    """Answer a query. Raises `InvalidRequest` where more than `MAX_READ` rows, or long ones, would have to be read."""
     plan = _in_order(listing, tenant, asked)
     narrowest = _narrowest(listing, asked)
     if plan and asked.by_cursor:
@@ -165,13 +173,15 @@ def _passing(asked: ListQuery, rows: Iterable[Row]) -> CursorPage[dict[str, Any]
     """A page of rows that come in the order asked for, from the cursor on."""
     found: list[Row] = []
     last: Row | None = None
+    size = 0
     for passed, row in enumerate(rows, 1):
+        size += _size(row)
         if asked.follows(row) and asked.matches(row):
             if len(found) == asked.size:
                 last = found[-1]
                 break
             found.append(row)
-        if passed == MAX_PASSED:
+        if passed == MAX_PASSED or size >= MAX_PASSED_SIZE:
             last = row
             break
     return CursorPage([asked.project(row) for row in found], asked.size, asked.cursor_after(last) if last else None)
@@ -182,7 +192,13 @@ def _numbered(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> O
     start, end = (asked.page - 1) * asked.size, asked.page * asked.size
     if start > paging.MAX_OFFSET_ROWS:
         raise paging.too_many_rows()
-    found = list(islice(_found(plan.groups, end + 1), end + 1))
+    found: list[_Found] = []
+    size = 0
+    for one in islice(_found(plan.groups, end + 1), end + 1):
+        size += _size(one[1])
+        if size > MAX_READ_SIZE:
+            raise InvalidRequest(FieldError("page", "too_many_to_count", {"limit": len(found)}))
+        found.append(one)
     number = len(found) if len(found) <= end else max(len(found), _number(listing, tenant, asked, plan))
     rows = map(listing.shown, _entities(found[start:end]))
     return OffsetPage([asked.project(row) for row in rows], asked.page, asked.size, number)
@@ -202,13 +218,20 @@ def _number(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> int
 
 
 def _bounded(rows: Iterable[Row], listing: Listing, *, in_order: bool) -> Iterator[Row]:
-    for number, row in enumerate(rows, 1):
-        if number > MAX_READ:
+    size = 0
+    for number, row in enumerate(rows):
+        size += _size(row)
+        if number == MAX_READ or size > MAX_READ_SIZE:
             if in_order:
-                raise InvalidRequest(FieldError("page", "too_many_to_count", {"limit": MAX_READ}))
+                raise InvalidRequest(FieldError("page", "too_many_to_count", {"limit": number}))
             orders = ", ".join(("createdAt", "id", *listing.unique, *listing.ordered))
-            raise InvalidRequest(FieldError("sort", "too_many_to_sort", {"limit": MAX_READ, "expected": orders}))
+            raise InvalidRequest(FieldError("sort", "too_many_to_sort", {"limit": number, "expected": orders}))
         yield row
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    # Any measure will do that grows with the row and takes a few microseconds.
+    return len(repr(row))
 
 
 def _found(groups: Sequence[Sequence[_Source]], first: int | None = None) -> Iterator[_Found]:
