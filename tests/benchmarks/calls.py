@@ -19,9 +19,11 @@ SERVICES: dict[str, Callable[[], Any]] = {
     "iot": aws.iot,
     "iot_data": aws.iot_data,
     "kms": aws.kms,
+    "s3": aws.s3,
     "sqs": aws.sqs,
     "stepfunctions": aws.stepfunctions,
 }
+STREAMS = ("payload", "Body")
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 
@@ -29,7 +31,7 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 class Call:
     """One AWS call: its units, what botocore made of the answer (`parsed`) and the answer itself.
 
-    What an answer streams stands in `parsed` as bytes, under `payload`.
+    What an answer streams stands in `parsed` as bytes, under one of `STREAMS`.
     """
 
     service: str
@@ -117,10 +119,11 @@ class Recorder:
                 return
             call = Call(service, model.name, parsed)
             call.status, call.headers, call.body = self._answers[model.name]
-            if model.has_streaming_output and "payload" in parsed:
-                call.body = parsed["payload"].read()
-                call.parsed = {**parsed, "payload": call.body}
-                parsed["payload"] = BytesIO(call.body)
+            for name in STREAMS:
+                if model.has_streaming_output and name in parsed:
+                    call.body = parsed[name].read()
+                    call.parsed = {**parsed, name: call.body}
+                    parsed[name] = BytesIO(call.body)
             params, before = context["hub_benchmark"]
             if service == "dynamodb":
                 self._charge(call, params, before)

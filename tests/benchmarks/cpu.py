@@ -95,13 +95,14 @@ def _at_boundary(calls: list[Any]) -> Callable[[], None]:
     from botocore.exceptions import ClientError
 
     from hub import aws
+    from tests.benchmarks.calls import STREAMS
 
     def method(name: str, answers: Iterator[Any]) -> Callable[..., Any]:
         def call(**_: Any) -> Any:
             answer = next(answers)
             if "Error" in answer:
                 raise ClientError(answer, name)
-            return {**answer, "payload": BytesIO(answer["payload"])} if "payload" in answer else answer
+            return answer | {name: BytesIO(answer[name]) for name in STREAMS if name in answer}
 
         return call
 

@@ -95,7 +95,16 @@ class Prices:
             "bus": sent * self.million("eventbridge_custom_event"),
             "queues": len(calls.of("sqs")) * self.million("sqs_standard_request"),
             "KMS": len(calls.of("kms")) * self.million("kms_request"),
+            "files": sum(self._object(call.operation) for call in calls.of("s3")),
         }
+
+    def _object(self, operation: str) -> float:
+        match operation:
+            case "GetObject" | "HeadObject":
+                return self.million("s3_get_request")
+            case "DeleteObject":
+                return 0
+        return self.million("s3_put_request")
 
 
 def latest() -> Prices:

@@ -6,7 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, customers, devices, identity, orders, statistics, tickets
+from tests.benchmarks import (
+    conversations,
+    customers,
+    device_commands,
+    devices,
+    files,
+    identity,
+    orders,
+    statistics,
+    tickets,
+)
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -32,7 +42,9 @@ def subjects() -> list[Subject]:
         *orders.subjects(),
         *tickets.subjects(),
         *customers.subjects(),
+        *files.subjects(),
         *devices.subjects(),
+        *device_commands.subjects(),
         *statistics.subjects(),
         *_reference(),
         *_workers(),
@@ -359,6 +371,8 @@ def _workers() -> list[Subject]:
         Subject("count, 1 event", statistics.COUNT, _count(1)),
         Subject("totals, 10 events", customers.TOTALS, _total(10), 10),
         Subject("totals, 1 event", customers.TOTALS, _total(1)),
+        *files.workers(),
+        *device_commands.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

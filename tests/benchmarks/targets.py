@@ -27,6 +27,8 @@ _INDEX = "an index of keys, so that most changes cost no write of it; then the r
 _DEVICE_ROUTE = "/v1/iot/devices/{device_id}"
 _DEVICE = "a device, its index keys and its event become attribute values; IoT Core's calls are prepared and read"
 _COMMAND = "a command and its event become attribute values; the message to the device is prepared"
+_ADDRESS = "an address is signed"
+_JOB = "the machine's input is written, the item made, and more than two calls prepared and read"
 _SHADOW = "the shadow's document is read, with the times of all its values"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
@@ -79,6 +81,9 @@ _REASONS = {
     "PATCH /v1/customers/{customer_id}": _CHANGED,
     "PATCH /v1/customers/{customer_id} (name)": _CHANGED,
     "DELETE /v1/customers/{customer_id}": "read for its name and its event, then deleted with its name",
+    "DELETE /v1/files/{file_id}": "read first, so that one that is not the caller's is a 404; then content and item go",
+    "POST /v1/customers/imports": "the file is read and looked for, those at work are counted; then written and started",
+    "POST /v1/customers/exports": "customers are counted and those at work; then it is written and started",
     **dict.fromkeys(
         ("POST /v1/iot/devices", "POST /v1/iot/devices (csr)", f"POST {_DEVICE_ROUTE}/certificates"),
         "IoT Core makes the certificate, then attaches and activates it once the item names it",
@@ -179,6 +184,11 @@ _CPU_REASONS = {
         ),
         _DEVICE,
     ),
+    **dict.fromkeys(("POST /v1/files", "GET /v1/files/{file_id}"), _ADDRESS),
+    "GET /v1/customers/exports/{export_id}": _ADDRESS,
+    **dict.fromkeys(("POST /v1/customers/imports", "POST /v1/customers/exports"), _JOB),
+    **dict.fromkeys(("GET /v1/files", "GET /v1/customers/imports", "GET /v1/customers/exports"), _ROW),
+    "GET /v1/customers/imports/{import_id}/errors": "bad rows stand fifty to an item, and each shown is worded",
     "POST /v1/iot/devices (csr)": "the same, and the signature of the request is verified",
     **dict.fromkeys((f"GET /v1/iot/devices{note}" for note in ("", " (limit)", " (limit, type)")), _ROW),
     **dict.fromkeys((f"POST {_DEVICE_ROUTE}/commands{note}" for note in ("", " (offline)")), _COMMAND),
