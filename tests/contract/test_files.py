@@ -66,7 +66,8 @@ def test_uploads_have_a_limit_of_their_own(deployment: Deployment, clock: Clock)
     headers = deployment.call("POST", FILES, {"name": "a", "size": 5}).headers
     assert (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]) == ("60", "59")
     assert deployment.call("GET", FILES).headers["X-RateLimit-Limit"] == "1000"
-    for path, body in ((IMPORTS, {}), (EXPORTS, {"fields": []})):
+    bodies: dict[str, dict[str, Any]] = {IMPORTS: {}, EXPORTS: {"fields": []}}
+    for path, body in bodies.items():
         assert deployment.call("POST", path, body).headers["X-RateLimit-Limit"] == str(auth.BUCKET_LIMITS["batch"])
     for _ in range(59):
         deployment.call("POST", FILES, {})
