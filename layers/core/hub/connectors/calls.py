@@ -1,0 +1,95 @@
+"""Calls of providers' APIs: JSON out, JSON back, trouble on the way as a `Temporary`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from hub import outbound, times
+from hub.connectors.protocol import Disabled, Permanent, ProviderError, Temporary
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_WAIT_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered; `json` is `None` where it was none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, read."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body where it is an object; an empty one where not."""
+        found = self.json
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says that it was accepted."""
+        return 200 <= self.status < 300
+
+
+def call(
+    method: str,
+    url: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Call a provider, `body` as JSON or, where it is bytes, as it stands. Raises `Temporary` where no answer came."""
+    sent = body if isinstance(body, bytes) or body is None else json.dumps(body, ensure_ascii=False).encode()
+    own = {} if sent is None or isinstance(body, bytes) else {"Content-Type": "application/json; charset=utf-8"}
+    address = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}" if query else url
+    try:
+        answer = outbound.send(
+            method,
+            address,
+            headers={"Accept": "application/json", **own, **(headers or {})},
+            body=sent,
+            max_response_bytes=MAX_ANSWER_BYTES,
+        )
+    except outbound.AddressRefused as error:
+        raise Disabled(error.reason, "the address is not one that may be called") from error
+    except outbound.OutboundError as error:
+        raise Temporary(error.reason, "the provider did not answer") from error
+    return Answer(answer.status, answer.headers, answer.body)
+
+
+def base(configured: str, own: str) -> str:
+    """Where a provider's API is: its own address, unless the config names another."""
+    return (configured or own).rstrip("/")
+
+
+def after(seconds: float | str | None) -> int | None:
+    """The time (epoch ms) that lies so many seconds ahead; `None` for what is no number of seconds."""
+    try:
+        wait = float(seconds)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return times.now_ms() + round(min(wait, MAX_WAIT_SECONDS) * 1000) if wait >= 0 else None
+
+
+def refused(answer: Answer, code: Any = None, message: Any = None) -> ProviderError:
+    """The error that an HTTP status stands for, where the provider's own code tells no more."""
+    told = str(code if code not in (None, "") else answer.status)
+    text = str(message or answer.body[:200].decode(errors="replace"))
+    if answer.status in (429, 503):
+        return Temporary(told, text, after(answer.headers.get("Retry-After")))
+    if answer.status >= 500 or answer.status in (408, 425):
+        return Temporary(told, text)
+    if answer.status in (401, 403, 404, 410):
+        return Disabled(told, text)
+    return Permanent(told, text)
