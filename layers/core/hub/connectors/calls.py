@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from hub import outbound, times
+from hub import outbound, signing, times
 from hub.connectors.protocol import Disabled, Permanent, ProviderError, Temporary
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_WAIT_SECONDS = 86_400
+
+
+class Fields(dict[str, Any]):
+    """An object of an answer: what a provider always tells and does not is trouble on the way, not ours."""
+
+    def __missing__(self, name: str) -> Any:
+        """Raises `Temporary`."""
+        raise Temporary("bad_answer", f"the answer has no {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +33,15 @@ class Answer:
     def json(self) -> Any:
         """The body, read."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, object_hook=Fields)
         except (ValueError, RecursionError):
             return None
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Fields:
         """The body where it is an object; an empty one where not."""
         found = self.json
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, Fields) else Fields()
 
     @property
     def ok(self) -> bool:
@@ -66,6 +74,13 @@ def call(
     except outbound.OutboundError as error:
         raise Temporary(error.reason, "the provider did not answer") from error
     return Answer(answer.status, answer.headers, answer.body)
+
+
+def signed_post(url: str, body: Any, message_id: str, secret: str, headers: Mapping[str, str]) -> Answer:
+    """Post JSON with Standard Webhooks' headers, where there is a secret to sign with."""
+    raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    signed = signing.headers(raw, message_id, "message", times.now(), [secret]) if secret else {}
+    return call("POST", url, body=raw, headers={"Content-Type": "application/json", **headers, **signed})
 
 
 def base(configured: str, own: str) -> str:

@@ -12,7 +12,7 @@ and nothing of tenants, items or queues.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -56,9 +56,13 @@ class Unverified(Exception):
 
 
 class Config(Body):
-    """What an integration knows of its provider. `base_url` leads to another address than the provider's own."""
+    """What an integration knows of its provider."""
 
-    base_url: str = Field(default="", max_length=2048)
+
+class ApiConfig(Config):
+    """One whose API may be at another address than the provider's own: a server of one's own, a proxy, a fake."""
+
+    base_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+)?$")] = ""
 
 
 @dataclass(frozen=True, slots=True)

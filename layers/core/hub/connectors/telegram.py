@@ -10,8 +10,8 @@ from hub.connectors import calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
+    ApiConfig,
     Callback,
-    Config,
     Connector,
     Contact,
     Disabled,
@@ -39,7 +39,7 @@ _SENDING = {
 _ATTACHED = ("photo", "video", "audio", "voice", "document", "sticker")
 
 
-class TelegramConfig(Config):
+class TelegramConfig(ApiConfig):
     """`bot_token` as BotFather gave it. `webhook_secret` is what `setWebhook` was told as `secret_token`."""
 
     bot_token: Annotated[str, SECRET, Field(pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$")]

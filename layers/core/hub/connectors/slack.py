@@ -1,0 +1,177 @@
+"""Slack, by an incoming webhook or a bot's token (https://docs.slack.dev)."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from hub.connectors import calls
+from hub.connectors.protocol import (
+    SECRET,
+    Account,
+    ApiConfig,
+    Connector,
+    Contact,
+    Disabled,
+    Limits,
+    Outgoing,
+    Page,
+    Permanent,
+    ProviderError,
+    Record,
+    Sent,
+    Temporary,
+)
+from hub.web.validation import refused
+
+API = "https://slack.com/api"
+PAGE = "200"
+
+_TEMPORARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error"})
+_DISABLED = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "no_service",
+        "no_team",
+        "team_disabled",
+        "token_expired",
+        "token_revoked",
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+    }
+)
+
+
+class SlackConfig(ApiConfig):
+    """`webhook_url` posts to its own channel (only old ones heed `channel` and `username`); `bot_token` does it all."""
+
+    webhook_url: Annotated[str, SECRET, Field(max_length=2048, pattern=r"^https?://\S+$")] = ""
+    bot_token: Annotated[str, SECRET, Field(pattern=r"^xox[bp]-[A-Za-z0-9-]{10,255}$")] = ""
+    channel: Annotated[str, Field(max_length=80)] = ""
+    username: Annotated[str, Field(max_length=80)] = ""
+
+    @model_validator(mode="after")
+    def _reaches_slack(self) -> Self:
+        if not self.webhook_url and not self.bot_token:
+            raise refused("missing", field="webhook_url")
+        return self
+
+
+class Slack(Connector[SlackConfig]):
+    """A workspace: channels to post to, people and channels to read."""
+
+    service_type = "slack"
+    config = SlackConfig
+    limits: ClassVar[Limits] = Limits(text=4000, per_second=1, per_second_each=1)
+    abilities: ClassVar = frozenset({"send", "contacts", "records"})
+
+    def test(self, config: SlackConfig) -> Account:
+        """`auth.test`. Of an incoming webhook nothing can be asked without a post: an empty one is refused in words."""
+        if config.bot_token:
+            found = _call(config, "auth.test")
+            return Account(str(found["team_id"]), str(found["team"]))
+        answer = calls.call("POST", config.webhook_url, body={})
+        text = answer.body.decode(errors="replace")
+        if answer.status == 400 and text in ("no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"):
+            return Account("webhook", config.channel)
+        raise _refused(answer, text)
+
+    def send(self, config: SlackConfig, message: Outgoing) -> Sent:
+        """`chat.postMessage`, or a post to the webhook, which tells no id: the message's own stands for it."""
+        channel = message.to or config.channel
+        own = {"text": _text(message)} | {
+            name: value
+            for name, value in (("channel", channel), ("username", message.sender or config.username))
+            if value
+        }
+        if config.bot_token:
+            found = _call(config, "chat.postMessage", {**own, "unfurl_links": False})
+            return Sent(f"{found['channel']}:{found['ts']}")
+        answer = calls.call("POST", config.webhook_url, body=own)
+        if answer.ok:
+            return Sent(message.id)
+        raise _refused(answer, answer.body.decode(errors="replace"))
+
+    def contacts(self, config: SlackConfig, cursor: str | None) -> Page[Contact]:
+        """`users.list`, without bots and those who left."""
+        found = _listed(config, "users.list", cursor)
+        people = [one for one in found["members"] if not one.get("deleted") and not one.get("is_bot")]
+        return Page([_contact(one) for one in people], _next(found))
+
+    def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
+        """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
+        kind, _, place = (cursor or "channel:").partition(":")
+        if kind == "channel":
+            found = _listed(config, "conversations.list", place or None, {"types": "public_channel,private_channel"})
+            rows = [Record(one["id"], "channel", one, _milliseconds(one)) for one in found["channels"]]
+            following = _next(found)
+            return Page(rows, f"channel:{following}" if following else "user:")
+        found = _listed(config, "users.list", place or None)
+        rows = [Record(one["id"], "user", one, _milliseconds(one)) for one in found["members"]]
+        following = _next(found)
+        return Page(rows, f"user:{following}" if following else None)
+
+
+def _text(message: Outgoing) -> str:
+    # A mention in a text from outside must not ping anybody.
+    text = message.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"{text}\n{message.media.url}".strip() if message.media else text
+
+
+def _call(config: SlackConfig, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+    address = f"{calls.base(config.base_url, API)}/{method}"
+    headers = {"Authorization": f"Bearer {config.bot_token}"}
+    answer = calls.call("POST", address, body=parameters or {}, headers=headers)
+    told = answer.fields
+    if told.get("ok") is True:
+        return told
+    raise _refused(answer, str(told.get("error", "")))
+
+
+def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """A page of a list: those methods take their parameters from the query alone."""
+    if not config.bot_token:
+        raise Disabled("missing_token", "an incoming webhook cannot be read from: a bot token can")
+    query = {"limit": PAGE, **(more or {}), **({"cursor": cursor} if cursor else {})}
+    address = f"{calls.base(config.base_url, API)}/{method}"
+    answer = calls.call("GET", address, query=query, headers={"Authorization": f"Bearer {config.bot_token}"})
+    told = answer.fields
+    if told.get("ok") is True:
+        return told
+    raise _refused(answer, str(told.get("error", "")))
+
+
+def _refused(answer: calls.Answer, code: str) -> ProviderError:
+    if answer.status == 429 or code == "ratelimited":
+        return Temporary("ratelimited", code, calls.after(answer.headers.get("Retry-After")))
+    if code in _TEMPORARY:
+        return Temporary(code, code)
+    if code in _DISABLED:
+        return Disabled(code, code)
+    if answer.ok:
+        return Permanent(code or "bad_answer", code)
+    return calls.refused(answer, code[:100], code)
+
+
+def _next(found: dict[str, Any]) -> str | None:
+    return (found.get("response_metadata") or {}).get("next_cursor") or None
+
+
+def _contact(one: dict[str, Any]) -> Contact:
+    profile = one.get("profile") or {}
+    return Contact(one["id"], profile.get("real_name") or one.get("name", ""), profile.get("image_192"))
+
+
+def _milliseconds(one: dict[str, Any]) -> int | None:
+    """When it changed: channels tell milliseconds, people seconds."""
+    updated = one.get("updated")
+    if not isinstance(updated, int):
+        return None
+    return updated if updated > 10**11 else updated * 1000
+
+
+CONNECTOR = Slack()

@@ -1,0 +1,76 @@
+"""WeCom, by a group's robot (https://developer.work.weixin.qq.com/document/path/91770)."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from hub.connectors import calls
+from hub.connectors.protocol import (
+    SECRET,
+    Account,
+    ApiConfig,
+    Connector,
+    Disabled,
+    Limits,
+    Outgoing,
+    Permanent,
+    ProviderError,
+    Sent,
+    Temporary,
+)
+
+API = "https://qyapi.weixin.qq.com"
+_TOO_MANY = 45009
+_MINUTE = 60
+_NO_CONTENT = frozenset({40008, 44004, 40058})
+_DISABLED = frozenset({93000, 93008, 93017})
+
+
+class WeComConfig(ApiConfig):
+    """`key` of the robot's address."""
+
+    key: Annotated[str, SECRET, Field(pattern=r"^[A-Za-z0-9-]{16,64}$")]
+
+
+class WeCom(Connector[WeComConfig]):
+    """A group."""
+
+    service_type = "wecom"
+    config = WeComConfig
+    limits: ClassVar[Limits] = Limits(text=2048, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    abilities: ClassVar = frozenset({"send"})
+
+    def test(self, config: WeComConfig) -> Account:
+        """A message without content is refused for that alone when the key is right."""
+        answer = _post(config, {"msgtype": "text", "text": {"content": ""}})
+        if answer.ok and answer.fields.get("errcode") in _NO_CONTENT:
+            return Account("robot", "")
+        raise _error(answer)
+
+    def send(self, config: WeComConfig, message: Outgoing) -> Sent:
+        """Send a text; the robot tells no id, the message's own stands for it."""
+        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
+        answer = _post(config, {"msgtype": "text", "text": {"content": text}})
+        if answer.ok and answer.fields.get("errcode") == 0:
+            return Sent(message.id)
+        raise _error(answer)
+
+
+def _post(config: WeComConfig, body: dict[str, Any]) -> calls.Answer:
+    address = f"{calls.base(config.base_url, API)}/cgi-bin/webhook/send"
+    return calls.call("POST", address, query={"key": config.key}, body=body)
+
+
+def _error(answer: calls.Answer) -> ProviderError:
+    told = answer.fields
+    code, text = told.get("errcode"), str(told.get("errmsg", ""))
+    if code == _TOO_MANY:
+        return Temporary(str(code), text, calls.after(_MINUTE))
+    if code == -1:
+        return Temporary("-1", text)
+    if code in _DISABLED:
+        return Disabled(str(code), text)
+    return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)
+
+
+CONNECTOR = WeCom()
