@@ -1,4 +1,4 @@
-"""Queueing deliveries: no sooner than their slot, those to slow endpoints in a lane of their own."""
+"""Queueing deliveries: no sooner than their slot, those to slow and to unknown endpoints in a lane of their own."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

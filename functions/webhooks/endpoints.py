@@ -10,7 +10,7 @@ from functools import cache
 
 from hub import settings, times
 from hub.errors import Unavailable
-from hub.store import keys, table
+from hub.store import items, keys, table
 from hub.store.items import Item
 
 KIND = "ENDPOINT"
@@ -28,10 +28,13 @@ class PaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint's state; times in epoch milliseconds, 0 for never."""
+    """An endpoint's state; times in epoch milliseconds, 0 for never.
+
+    It is `slow` until it has answered quickly: what nobody knows yet must not hold up those that are known.
+    """
 
     paused_until: int = 0
-    slow: bool = False
+    slow: bool = True
     failing_since: int = 0
     warned_at: int = 0
 
@@ -43,14 +46,7 @@ def key(tenant: str, webhook_id: str) -> keys.Key:
 
 def from_item(item: Item | None) -> Endpoint:
     """Read an endpoint's item; one that was never called has none."""
-    if item is None:
-        return Endpoint()
-    return Endpoint(
-        paused_until=item.get("paused_until", 0),
-        slow=item.get("slow", False),
-        failing_since=item.get("failing_since", 0),
-        warned_at=item.get("warned_at", 0),
-    )
+    return items.entity(Endpoint, item or {})
 
 
 def reserve(tenant: str, webhook_id: str, slots: int) -> tuple[Endpoint, list[int]]:
@@ -96,8 +92,8 @@ def change(tenant: str, webhook_id: str, *, slow: bool | None = None, failing_si
     removes: list[str] = []
     values: dict[str, int | bool] = {}
     if slow is not None:
-        (sets if slow else removes).append("#slow = :slow" if slow else "#slow")
-        values |= {"slow": True} if slow else {}
+        sets.append("#slow = :slow")
+        values["slow"] = slow
     if failing_since:
         sets.append("#failing_since = if_not_exists(#failing_since, :failing_since)")
         values["failing_since"] = failing_since

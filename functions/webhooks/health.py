@@ -14,7 +14,7 @@ from hub.store import table
 from hub.telemetry import count, logger
 
 SLOW_MS = 1000
-"""An endpoint that takes longer gets its deliveries through the slow lane."""
+"""An endpoint that takes longer gets its deliveries through the slow lane, until it succeeds within this time."""
 
 DISABLED_AFTER_MS = 5 * 86_400_000
 WARNED_AFTER_MS = DISABLED_AFTER_MS // 2

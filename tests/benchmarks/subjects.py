@@ -239,8 +239,8 @@ def queued(tenant: Tenant, webhook_id: str, size: int) -> dict[str, Any]:
 
 
 def _due(message: dict[str, Any]) -> str:
-    """A message of the quick lane that is due now."""
-    return json.dumps({**message, "due": times.now_ms(), "slow": False}, ensure_ascii=False)
+    """A message that is due now, in the lane where those of a new webhook are."""
+    return json.dumps({**message, "due": times.now_ms(), "slow": True}, ensure_ascii=False)
 
 
 def _add_row(tenant: Tenant, webhook_id: str, status: str, overdue_ms: int = 0) -> str:
@@ -275,7 +275,7 @@ def _sent_anew(tenant: Tenant, receiver: str) -> Callable[[], Any]:
     webhook = _webhook(tenant, receiver)
 
     def event() -> Any:
-        place = {"tenant": tenant.name, "webhook_id": webhook, "generation": 1, "due": times.now_ms(), "slow": False}
+        place = {"tenant": tenant.name, "webhook_id": webhook, "generation": 1}
         return batch([_due(place | {"id": _add_row(tenant, webhook, "failed")}) for _ in range(10)])
 
     return event

@@ -161,7 +161,7 @@ def test_failed_deliveries_are_tried_again_and_then_by_hand(
     assert set(answers) <= {202, 422}, "the second call may find nothing left to send"
     row = _finished(api, webhooks[broken])
     assert (row["status"], row["response_code"], len(row["attempts"])) == ("success", 200, 5)
-    eventually(lambda: stack.waiting("WebhookDeliveryQueue") == 0, "an empty queue")
+    eventually(lambda: stack.waiting("WebhookSlowDeliveryQueue") == 0, "an empty queue")
     assert len(broken.received) == 5, "asking twice sends once"
     assert api.post(retry).status_code == 422
 

@@ -58,11 +58,11 @@ def test_what_waits_when_the_stack_stops_arrives_after_the_next_start(
     unheard = api.new_key("Unheard")
     eventually(lambda: _row_of(api, waiting, unheard, "pending"), "its failed attempt", pause=0.5)
 
-    # Deliveries wait in the queue: nobody fetches them.
+    # Deliveries wait in the queue of endpoints that never answered yet: nobody fetches them.
     other_tenant.new_webhook(inbox.url, "api_key.created")
     stack.set_polling("WebhookDeliverFunction", enabled=False)
     queued = {other_tenant.new_key(f"Queued {number}")["id"] for number in range(5)}
-    eventually(lambda: stack.waiting("WebhookDeliveryQueue") >= 5, "five deliveries in the queue")
+    eventually(lambda: stack.waiting("WebhookSlowDeliveryQueue") >= 5, "five deliveries in the queue")
 
     # And changes are made up to the moment it stops.
     burst = _Burst(other_tenant)

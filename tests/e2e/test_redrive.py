@@ -13,7 +13,8 @@ from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import ROOT, Client, RunningStack, without_proxy
 
-DELIVERIES, DEAD_DELIVERIES = "WebhookDeliveryQueue", "WebhookDeliveryDeadLetterQueue"
+DELIVERIES, DEAD_DELIVERIES = "WebhookSlowDeliveryQueue", "WebhookSlowDeliveryDeadLetterQueue"
+"""The lane of endpoints that nothing is known of yet."""
 
 
 def redrive(stack: RunningStack, *arguments: str, status: int = 0) -> str:

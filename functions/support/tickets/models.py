@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypedDict
 from pydantic import AfterValidator, Field, model_validator
 
 from functions.support.people import PersonId
-from hub.web.validation import Body, Email, PageParameters, answer_bytes, not_blank, refused
+from hub.web.validation import Body, Email, PageParameters, Tags, fits, not_blank, refused
 
 Status = Literal["open", "in_progress", "pending", "resolved", "closed"]
 Priority = Literal["low", "medium", "high", "urgent"]
@@ -15,23 +15,9 @@ MAX_TEXT_BYTES = 50_000
 """As an answer shows it: a page of 100 must stay below Lambda's 6 MB."""
 
 
-def _distinct(tags: list[str]) -> list[str]:
-    if len(set(tags)) != len(tags):
-        raise refused("duplicate")
-    return tags
-
-
-def _fits(text: str) -> str:
-    if answer_bytes(text) > MAX_TEXT_BYTES:
-        raise refused("too_many_bytes", limit=MAX_TEXT_BYTES)
-    return text
-
-
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(not_blank)]
-Text = Annotated[str, Field(max_length=10_000), AfterValidator(_fits)]
-CommentText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(not_blank), AfterValidator(_fits)]
-Tag = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(not_blank)]
-Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_distinct)]
+Text = Annotated[str, Field(max_length=10_000), fits(MAX_TEXT_BYTES)]
+CommentText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(not_blank), fits(MAX_TEXT_BYTES)]
 ConversationId = Annotated[str, Field(min_length=1, max_length=128)]
 
 

@@ -25,6 +25,14 @@ def derived(prefix: str, milliseconds: int, *parts: str) -> str:
     return f"{prefix}_{_ulid(milliseconds, int.from_bytes(digest[:10], 'big'))}"
 
 
+def milliseconds(made: str) -> int:
+    """The time that is in an id."""
+    number = 0
+    for character in made.rpartition("_")[2]:
+        number = number * 32 + _CROCKFORD.index(character)
+    return number >> _RANDOM_BITS
+
+
 def _ulid(milliseconds: int, entropy: int) -> str:
     number = (milliseconds << _RANDOM_BITS) | entropy
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

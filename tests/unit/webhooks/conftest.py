@@ -69,9 +69,9 @@ class Webhooks:
         return dict(retry.handler(place, None))
 
     def message(self, webhook_id: str, event: dict[str, Any] | None = None) -> Any:
-        """The first attempt of an event's delivery, as it stands in the queue when it is due."""
+        """The first attempt of an event's delivery to a new webhook, as it stands in the queue when it is due."""
         made = delivery.new(self.deployment.tenant, webhook_id, event or self.event())
-        return dispatch.first(made) | {"due": times.now_ms(), "slow": False}
+        return dispatch.first(made) | {"due": times.now_ms(), "slow": True}
 
     def webhook(self, webhook_id: str) -> StoredWebhook:
         """A webhook as it is stored."""

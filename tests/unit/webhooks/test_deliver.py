@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 
-from functions.webhooks import delivery
+from functions.webhooks import delivery, endpoints
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.store import StoredWebhook
 from hub import aws as clients
@@ -248,6 +248,7 @@ def test_a_batch_makes_one_read_and_one_write_and_counts_once_however_many_it_ha
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = webhooks.deployment.new_webhook()
+    endpoints.change("default", hook["id"], slow=False)
     messages = [webhooks.message(hook["id"]) for _ in range(10)]
     calls: list[str] = []
     for operation in ("batch_get_item", "batch_write_item", "put_item", "get_item", "update_item"):

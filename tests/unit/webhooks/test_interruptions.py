@@ -114,12 +114,12 @@ def test_deliveries_survive_the_death_of_their_worker(webhooks: Webhooks, calls:
             "again": new(webhooks, "again", 500),
             "off": new(webhooks, "off", active=False),
         }
-        endpoints.change("default", hooks["slow"], slow=True)
         messages = {name: webhooks.message(hook) for name, hook in hooks.items()}
+        messages["slow"] |= {"slow": False}
         failure = {"at": times.now_ms(), "code": 500, "ms": 1, "error": None}
         before = delivery.with_attempt(delivery.from_message(messages["again"]), failure, "failed")
         log.put([before])
-        messages["again"] = dispatch.again(before) | {"due": times.now_ms(), "slow": False}
+        messages["again"] = dispatch.again(before) | {"due": times.now_ms(), "slow": True}
         scene.clear()
         scene.update({name: (hook, messages[name]["id"]) for name, hook in hooks.items()})
         return lambda: webhooks.deliver(*messages.values())
@@ -147,7 +147,7 @@ def test_deliveries_survive_the_death_of_their_worker(webhooks: Webhooks, calls:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_events_survive_the_death_of_the_fan_out(webhooks: Webhooks, calls: Calls, after: bool) -> None:
     active, slow, off = (new(webhooks, name, active=name != "off") for name in ("active", "slow", "off"))
-    endpoints.change("default", slow, slow=True)
+    endpoints.change("default", active, slow=False)
     event: dict[str, Any] = {}
 
     def set_scene() -> Callable[[], object]:

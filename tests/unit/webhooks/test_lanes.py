@@ -19,8 +19,15 @@ FAST, SLOW = "WebhookDeliveryQueue", "WebhookSlowDeliveryQueue"
 
 @pytest.fixture
 def hook(webhooks: Webhooks, clock: Clock) -> str:
-    """A webhook, which nothing was sent to yet."""
-    return str(webhooks.deployment.new_webhook()["id"])
+    """A webhook whose endpoint has answered quickly before."""
+    return known(webhooks)
+
+
+def known(webhooks: Webhooks, **more: Any) -> str:
+    """A webhook that the quick lane is for."""
+    made = str(webhooks.deployment.new_webhook(**more)["id"])
+    endpoints.change("default", made, slow=False)
+    return made
 
 
 def taking(milliseconds: int, status: int = 200) -> outbound.Response:
@@ -99,7 +106,7 @@ def test_a_paused_endpoint_gets_nothing_until_it_said(
 
 def test_a_message_of_a_slow_endpoint_changes_lanes(webhooks: Webhooks, hook: str, lanes: list[Queued]) -> None:
     endpoints.change("default", hook, slow=True)
-    message = webhooks.message(hook)
+    message = webhooks.message(hook) | {"slow": False}
     assert webhooks.deliver(message) == failed()
     assert webhooks.receivers.sent == []
     ((lane, moved),) = ((queued.lane, queued.message) for queued in lanes)
@@ -109,10 +116,49 @@ def test_a_message_of_a_slow_endpoint_changes_lanes(webhooks: Webhooks, hook: st
 
 
 def test_new_deliveries_of_a_slow_endpoint_go_into_its_lane(webhooks: Webhooks, hook: str, lanes: list[Queued]) -> None:
-    other = webhooks.deployment.new_webhook()["id"]
+    other = known(webhooks)
     endpoints.change("default", hook, slow=True)
     webhooks.fan_out(webhooks.event())
     assert {(queued.group, queued.lane) for queued in lanes} == {(hook, SLOW), (other, FAST)}
+
+
+@pytest.mark.parametrize("answers", [[], [500] * 3, [429], [taking(1001)], [outbound.TimedOut()]])
+def test_an_endpoint_that_never_answered_quickly_is_in_the_slow_lane(
+    webhooks: Webhooks, lanes: list[Queued], answers: list[Any]
+) -> None:
+    """Met for the first time, a dead one holds up no other that is known."""
+    webhooks.receivers.answers[URL] = list(answers)
+    new = webhooks.deployment.new_webhook()["id"]
+    webhooks.deliver(*(webhooks.message(new) for _ in answers))
+    webhooks.fan_out(webhooks.event())
+    assert {(queued.group, queued.lane) for queued in lanes} == {(new, SLOW)}
+
+
+def test_one_quick_success_brings_a_new_endpoint_into_the_quick_lane(webhooks: Webhooks, lanes: list[Queued]) -> None:
+    new = webhooks.deployment.new_webhook()["id"]
+    webhooks.fan_out(webhooks.event())
+    (first,) = lanes
+    assert first.lane == SLOW
+    webhooks.deliver(first.message)
+    lanes.clear()
+    webhooks.fan_out(webhooks.event())
+    assert {(queued.group, queued.lane) for queued in lanes} == {(new, FAST)}
+
+
+def test_a_retry_that_succeeds_quickly_tells_it_too(webhooks: Webhooks, clock: Clock) -> None:
+    new = webhooks.deployment.new_webhook()["id"]
+    webhooks.receivers.answers[URL] = [500]
+    webhooks.deliver(webhooks.message(new))
+    assert webhooks.endpoint(new).slow
+    clock.advance(2)
+    assert webhooks.retry(*memory.executions())["status"] == "success"
+    assert not webhooks.endpoint(new).slow
+
+
+def test_another_address_is_an_endpoint_that_is_not_known(webhooks: Webhooks, hook: str) -> None:
+    answer = webhooks.deployment.call("PUT", f"/v1/webhooks/{hook}", {"url": "https://other.example.com/"})
+    assert answer.status == 200
+    assert webhooks.endpoint(hook).slow
 
 
 @pytest.mark.parametrize("answer", [taking(1001), taking(1001, 500), taking(9999)])
@@ -150,7 +196,7 @@ def test_what_is_left_in_the_slow_lane_is_sent_from_there(webhooks: Webhooks, ho
 def test_an_endpoint_that_does_not_answer_is_known_as_slow_while_it_does_not(
     webhooks: Webhooks, hook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = webhooks.deployment.new_webhook(url="https://quick.example.com/")
+    quick = known(webhooks, url="https://quick.example.com/")
     seen, change = Event(), endpoints.change
 
     def noted(*place: str, **changes: Any) -> Any:
@@ -165,9 +211,9 @@ def test_an_endpoint_that_does_not_answer_is_known_as_slow_while_it_does_not(
     monkeypatch.setattr(health, "SLOW_MS", 50)
     monkeypatch.setattr(endpoints, "change", noted)
     webhooks.receivers.meanwhile = hang
-    assert webhooks.deliver(webhooks.message(hook), webhooks.message(quick["id"])) == failed()
-    assert not webhooks.endpoint(quick["id"]).slow
-    assert {row["status"] for one in (hook, quick["id"]) for row in webhooks.logs(one)} == {"success"}
+    assert webhooks.deliver(webhooks.message(hook), webhooks.message(quick)) == failed()
+    assert not webhooks.endpoint(quick).slow
+    assert {row["status"] for one in (hook, quick) for row in webhooks.logs(one)} == {"success"}
 
 
 def test_an_endpoint_that_cannot_be_noted_as_slow_sends_no_batch_again(
@@ -195,9 +241,10 @@ def test_what_a_lane_does_not_take_stays_where_it_is(
     webhooks: Webhooks, hook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = webhooks.deployment.new_webhook()["id"]
+    moved = webhooks.message(hook) | {"slow": False}
     endpoints.change("default", hook, slow=True)
     monkeypatch.setattr(clients.sqs(), "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
-    assert webhooks.deliver(webhooks.message(other), webhooks.message(hook)) == failed(1)
+    assert webhooks.deliver(webhooks.message(other), moved) == failed(1)
     assert len(webhooks.receivers.sent) == 1
 
 

@@ -1,4 +1,4 @@
-"""How many entities of a kind a tenant has, without reading them: `functions.outbox.totals` counts their events."""
+"""How many entities of a kind a tenant has, without reading them: a worker counts their events."""
 
 from hub.store import counters
 

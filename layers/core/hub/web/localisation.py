@@ -149,6 +149,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "不能从 {before} 变更为 {after},可变更为: {legal}",
         "cannot go from {before} to {after}, only to: {legal}",
     ),
+    "final_status": ("{before} 为最终状态,不能变更", "is {before}, which is final"),
+    "unknown_currency": ("必须是 ISO 4217 货币代码,例如 CNY", "must be an ISO 4217 currency code such as CNY"),
+    "not_the_sum": ("必须等于商品合计 {sum}", "must be what the items come to: {sum}"),
+    "more_than_rest": ("不能超过可退金额 {limit}", "must not be more than what is left to refund: {limit}"),
+    "last_refund": (
+        "最多退款 {limit} 次,最后一次须退还全部余额 {rest}",
+        "must be all that is left, {rest}, in the last of {limit} refunds",
+    ),
     "nothing_to_change": ("没有可更新的字段", "has nothing to change"),
     "use_cursor": ("匹配超过 {limit} 行,请改用 cursor 分页", "matches more than {limit} rows: use cursor paging"),
     "too_many_to_count": (

@@ -70,6 +70,12 @@ def not_blank(value: str) -> str:
     return value
 
 
+def _distinct(tags: list[str]) -> list[str]:
+    if len(set(tags)) != len(tags):
+        raise refused("duplicate")
+    return tags
+
+
 # As browsers check an email field (HTML, "valid e-mail address"), with RFC 5321's lengths.
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _EMAIL = rf"^[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*$"
@@ -82,6 +88,8 @@ Time = Annotated[AwareDatetime, BeforeValidator(_begins_with_a_date)]
 FutureTime = Annotated[AwareDatetime, AfterValidator(_future)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(not_blank)]
 Description = Annotated[str, Field(max_length=1000)]
+Tag = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(not_blank)]
+Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_distinct)]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -93,6 +101,17 @@ MAX_PLACE = 200
 def answer_bytes(value: Any) -> int:
     """The bytes of a value in an answer: what Lambda returns is JSON within JSON, and may have 6 MB."""
     return len(json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False).encode())
+
+
+def fits(limit: int) -> AfterValidator:
+    """Refuse a value that has more than `limit` bytes in an answer, as a validator of a field does."""
+
+    def check(value: Any) -> Any:
+        if answer_bytes(value) > limit:
+            raise refused("too_many_bytes", limit=limit)
+        return value
+
+    return AfterValidator(check)
 
 
 def refused(reason: str, **values: Any) -> PydanticCustomError:

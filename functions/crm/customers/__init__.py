@@ -1,0 +1,1 @@
+"""Customers (document 3)."""

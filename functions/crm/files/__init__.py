@@ -1,0 +1,1 @@
+"""Files that callers put into S3 by themselves."""

@@ -1,0 +1,1 @@
+"""Customers out of CSV files."""

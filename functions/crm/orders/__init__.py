@@ -1,0 +1,1 @@
+"""Orders (CONTRACT, and the events of document 3)."""

@@ -1,0 +1,1 @@
+"""Devices, their certificates and their shadows (CONTRACT section 10)."""
