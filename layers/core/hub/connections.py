@@ -6,21 +6,40 @@ Of a config the item holds the plain fields as they are, the secret ones togethe
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from hub import connectors, secrets
 from hub.connectors.protocol import Config
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table
-from hub.store.items import Item
 
 KIND = "INTEGRATION"
 BY_TYPE = "INTEGRATION_TYPE"
 
 
+class Sealed(Protocol):
+    """What has a config with sealed secrets."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def service_type(self) -> str:
+        """Whose config it is."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The config, its secrets shown as `***`."""
+
+    @property
+    def sealed(self) -> bytes | None:
+        """The secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection; `config` shows its secrets as `***`, `sealed` holds them. Times in epoch ms."""
+    """A connection, of an integration's item what its provider's calls need; `sealed` holds the config's secrets."""
 
     id: str
     name: str
@@ -35,27 +54,31 @@ def get(tenant: str, connection_id: str) -> Connection:
     item = table.get(table.entities(), keys.entity(tenant, KIND, connection_id))
     if item is None:
         raise NotFound
-    return from_item(item)
-
-
-def of_type(tenant: str, service_type: str, limit: int = 100) -> list[Connection]:
-    """The connections of a service type, the oldest first."""
-    rows = table.Query(
-        table.entities(),
-        keys.partition(tenant, BY_TYPE, service_type),
-        index="gsi1",
-        newest_first=False,
-        keys_only=True,
-    )
-    return [from_item(item) for item in paging.by_cursor([rows], limit, "").items]
-
-
-def from_item(item: Item) -> Connection:
-    """Read an integration's item as far as calling its provider needs it."""
     return items.entity(Connection, item)
 
 
-def opened(tenant: str, connection: Connection) -> Config:
+def owner(connection_id: str) -> str | None:
+    """The tenant whose a connection is; `None` for one that is not there."""
+    item = table.get(table.entities(), keys.connection(connection_id))
+    return str(item["tenant"]) if item else None
+
+
+def of_type(tenant: str, service_type: str, limit: int = 100) -> list[Connection]:
+    """The connections of a service type that are not switched off, the oldest first."""
+    rows = [
+        table.Query(
+            table.entities(),
+            keys.partition(tenant, BY_TYPE, service_type, status),
+            index="gsi1",
+            newest_first=False,
+            keys_only=True,
+        )
+        for status in ("active", "error")
+    ]
+    return [items.entity(Connection, item) for item in paging.by_cursor(rows, limit, "").items]
+
+
+def opened(tenant: str, connection: Sealed) -> Config:
     """The config with its secrets, as the connector takes it."""
     kept = json.loads(secrets.unseal(connection.sealed, tenant, place(connection.id))) if connection.sealed else {}
     found: Config = connectors.connector(connection.service_type).config.model_validate({**connection.config, **kept})

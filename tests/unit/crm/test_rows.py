@@ -40,7 +40,8 @@ def in_pages(content: bytes, encoding: Encoding, draw: Callable[[], int]) -> lis
 
 
 CELLS = st.text(
-    st.sampled_from('a,"\r\n;=\'\t 客𠀀é\x00\x85\u2028\ufeff') | st.characters(codec="utf-8", exclude_characters="\ufeff"),
+    st.sampled_from("a,\"\r\n;='\t 客𠀀é\x00\x85\u2028\ufeff")
+    | st.characters(codec="utf-8", exclude_characters="\ufeff"),
     max_size=8,
 )
 WRITTEN = st.lists(st.lists(CELLS, max_size=4), max_size=8)
@@ -106,7 +107,10 @@ def test_what_spreadsheets_write(content: bytes, values: list[list[str]]) -> Non
 
 
 def test_gb18030() -> None:
-    assert [row.values for row in read("\ufeff名称,丂\n𠀀,a\n".encode("gb18030"), "gb18030")] == [["名称", "丂"], ["𠀀", "a"]]
+    assert [row.values for row in read("\ufeff名称,丂\n𠀀,a\n".encode("gb18030"), "gb18030")] == [
+        ["名称", "丂"],
+        ["𠀀", "a"],
+    ]
 
 
 @pytest.mark.parametrize(
