@@ -46,6 +46,7 @@ AREAS: dict[str, str] = {
     "device.alert": "iot",
     "device.command_sent": "iot",
     "device.command_acknowledged": "iot",
+    "message.created": "messaging",
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
