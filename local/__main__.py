@@ -6,12 +6,14 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said in one line instead of a tr
     sys.exit("Python 3.11 or later is needed; this is {}.{}".format(*sys.version_info))
 
 import argparse
+import signal
 from pathlib import Path
 
 from local import environment
-from local.stack import Stack, StackError
+from local.stack import MQTT_HOST, Stack, StackError
 
 _ROOT = Path(__file__).absolute().parent.parent
+_PORTS = ("port", "also_port", "aws_port", "mqtt_port")
 
 
 def main() -> int:
@@ -67,6 +69,23 @@ def _receiver(options: argparse.Namespace) -> int:
     return 0
 
 
+def _device(options: argparse.Namespace) -> int:
+    from local import device
+
+    try:
+        credentials = device.Credentials.read(options.credentials, options.key)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{options.credentials} is no answer of POST /v1/iot/devices: {error}") from None
+    stack = _stack(options)
+    ca = options.ca or (stack.mqtt_ca_file if credentials.host == MQTT_HOST else None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        device.run(credentials, ca, options.alert)
+    except device.TakenOver:
+        raise StackError(f"Another program connected as {credentials.client_id}; this one ends") from None
+    return 0
+
+
 def _build(options: argparse.Namespace) -> int:
     from local import build
 
@@ -79,7 +98,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _stack(options: argparse.Namespace) -> Stack:
-    ports = {name: getattr(options, name) for name in ("port", "also_port", "aws_port") if hasattr(options, name)}
+    ports = {name: getattr(options, name) for name in _PORTS if hasattr(options, name)}
     return Stack(root=_ROOT, state_dir=(_ROOT / options.state_dir).resolve(), **ports)
 
 
@@ -94,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--port", type=int, default=3000, help="the front door (3000)")
     run.add_argument("--also-port", type=int, default=9527, help="the front door once more (9527)")
     run.add_argument("--aws-port", type=int, default=4566, help="the emulated AWS services (4566)")
+    run.add_argument("--mqtt-port", type=int, default=8883, help="MQTT for devices (8883)")
     run.add_argument("--ready", type=int, help=argparse.SUPPRESS)
 
     commands.add_parser("stop", parents=[stateful], help="stop a detached stack")
@@ -107,12 +127,25 @@ def _parser() -> argparse.ArgumentParser:
     receiver.add_argument("--secret", help="check the signatures with this secret")
     receiver.add_argument("--fail", type=int, default=0, metavar="N", help="answer 500 to the first N")
 
+    device = commands.add_parser("device", parents=[stateful], help="be a lamp; each line typed is an alert")
+    device.add_argument("--credentials", type=Path, required=True, help="the answer of POST /v1/iot/devices")
+    device.add_argument("--key", type=Path, help="the private key, where the certificate was made from a CSR")
+    device.add_argument("--ca", type=Path, help="whom to trust as server (this stack's, elsewhere the system's)")
+    device.add_argument("--alert", metavar="TEXT", help="raise this alert once connected")
+
     build = commands.add_parser("build", help="build only")
     build.add_argument("--for-aws", action="store_true", help="python3.13 on arm64, into .aws-sam/build")
     return parser
 
 
-_COMMANDS = {"run": _run, "stop": _stop, "invoke": _invoke, "receiver": _receiver, "build": _build}
+_COMMANDS = {
+    "run": _run,
+    "stop": _stop,
+    "invoke": _invoke,
+    "receiver": _receiver,
+    "device": _device,
+    "build": _build,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,11 +4,13 @@ They reach into private names, so the version is pinned exactly and `apply` refu
 at by a person first. Each correction brings the emulator nearer to what AWS does.
 """
 
+import asyncio
 import hashlib
 import io
 import json
 import os
 import queue
+import ssl
 import tempfile
 import threading
 import time
@@ -19,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.services import dynamodb, lambda_svc
+from ministack.services import dynamodb, iot, lambda_svc
+
+from local.process import loopback_hosts
 
 MINISTACK_VERSION = "1.5.33"
 _END_OF_INVOCATION = "\x1eend of invocation"
@@ -28,6 +32,7 @@ _SQS_CONCURRENCY = 5
 _WORKERS_STARTING = 2
 _WORKER_TURN_SECONDS = 0.02
 _FIRST_ANSWER_SECONDS = 0.1
+_GOODBYE_SECONDS = 2
 _unpacking = threading.Lock()
 
 _ANSWER = """\
@@ -78,6 +83,10 @@ def apply(sink: LogSink) -> None:
     _unpack_layers_once()
     _start_few_workers_at_once()
     _start_with_few_batches()
+    _listen_for_devices_on_loopback()
+    _hold_devices_to_their_policies()
+    _disconnect_devices_whose_certificate_ends()
+    _keep_presence_versions()
 
 
 def _end_invocations_with_a_mark(sink: LogSink) -> None:
@@ -291,6 +300,78 @@ def _start_with_few_batches() -> None:
     """Take five batches of a queue at once, as AWS does before it scales up: each takes a process of its own here."""
     concurrency = lambda_svc._sqs_esm_concurrency
     lambda_svc._sqs_esm_concurrency = lambda *given: min(_SQS_CONCURRENCY, concurrency(*given))
+
+
+def _listen_for_devices_on_loopback() -> None:
+    """Open the MQTT port on loopback alone (MiniStack binds every interface), and ask each device for a certificate."""
+    build = iot._mtls_build_ssl_context
+    assert callable(iot._mtls_start_locked)
+
+    async def start() -> None:
+        if iot._mtls_server is None:
+            loop = asyncio.get_running_loop()
+            hosts = [host.strip("[]") for host in loopback_hosts()]
+            iot._mtls_server = await loop.create_server(iot._MtlsAcceptor, host=hosts, port=iot._mtls_port())
+            iot._mtls_loop = loop
+
+    def build_and_require() -> ssl.SSLContext:
+        context: ssl.SSLContext = build()
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    iot._mtls_start_locked = start
+    iot._mtls_build_ssl_context = build_and_require
+
+
+def _hold_devices_to_their_policies() -> None:
+    """Let a device do what its certificate's IoT policies allow.
+
+    MiniStack looks at them only where it enforces IAM for all services, which the accounts of this run do not have.
+    """
+    session = iot._WSSession
+    assert callable(session._evaluates_policies)
+    session._evaluates_policies = lambda self: self.certificate_id is not None
+
+
+def _disconnect_devices_whose_certificate_ends() -> None:
+    """Close the connections of a certificate that is deactivated or deleted, as AWS does within minutes."""
+    handle = iot._handle_certificate
+
+    def handle_and_disconnect(method: str, path: str, body: bytes, parameters: dict[str, Any]) -> Any:
+        answer = handle(method, path, body, parameters)
+        certificate = path.removeprefix("/certificates/")
+        if not iot._mtls_active_registrations(certificate):
+            for session in list(iot._connected_clients.values()):
+                if session.certificate_id == certificate:
+                    asyncio.run_coroutine_threadsafe(session._send({"type": "websocket.close"}), iot._mtls_loop)
+        return answer
+
+    iot._handle_certificate = handle_and_disconnect
+
+
+def _keep_presence_versions() -> None:
+    """Count a device's connections on after a restart: to readers of presence events a lower version is an old one."""
+    save, load = iot.get_state, iot.load_persisted_state
+
+    def save_with_versions() -> dict[str, Any]:
+        state: dict[str, Any] = save()
+        state["local_presence_versions"] = [[*key, following] for key, following in iot._presence_versions.items()]
+        return state
+
+    def load_with_versions(state: dict[str, Any]) -> None:
+        for account, region, client, following in (state or {}).pop("local_presence_versions", []):
+            iot._presence_versions[account, region, client] = following
+        load(state)
+
+    iot.get_state, iot.load_persisted_state = save_with_versions, load_with_versions
+
+
+async def disconnect_devices() -> None:
+    """Close every device's connection, and wait until what tells of it is in its queues: no connection is saved."""
+    await iot.mtls_stop()
+    deadline = time.monotonic() + _GOODBYE_SECONDS
+    while iot._connected_clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a session that ends tells no event
+        await asyncio.sleep(0.02)
 
 
 def _unread_stream_records() -> dict[tuple[str, str, str], tuple[int, list[dict[str, Any]]]]:

@@ -35,7 +35,13 @@ def deploy(stack: Stack, aws: Aws, build: Build, target: Target) -> None:
     """Create or update the stack; a failure is a `StackError` with CloudFormation's own reason."""
     aws.buckets.create_bucket(Bucket=_BUCKET)
     sam = Path(sys.executable).parent / "sam"
-    parameters = {**target.parameters, **_LOCAL_PARAMETERS, "PublicUrl": stack.base_url}
+    parameters = {
+        **target.parameters,
+        **_LOCAL_PARAMETERS,
+        "PublicUrl": stack.base_url,
+        "DeviceEndpoint": stack.mqtt_endpoint,
+        "DeviceCaUrl": stack.mqtt_ca_url,
+    }
     command: list[str | Path] = [
         sam,
         "deploy",
@@ -91,7 +97,7 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
 
 
 def _mark(stack: Stack, build: Build) -> str:
-    return f"{build.digest} {stack.base_url}"
+    return f"{build.digest} {stack.base_url} {stack.mqtt_endpoint} {stack.mqtt_ca_url}"
 
 
 def physical_ids(aws: Aws) -> dict[str, str]:

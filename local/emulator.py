@@ -61,6 +61,7 @@ async def _told_to_stop(door: FrontDoor) -> None:
     threading.Thread(target=_wait_for_end_of_input, args=(loop, stop), daemon=True).start()
     await stop.wait()
     door.close()
+    await corrections.disconnect_devices()
     corrections.stop_polling()
     deadline = loop.time() + _DRAIN_SECONDS
     while corrections.busy() and loop.time() < deadline:  # noqa: ASYNC110 - threads that finish tell no event

@@ -1,5 +1,6 @@
 """The emulator as a child process: started on loopback, and stopped after its state is written."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -47,6 +48,7 @@ class Emulator:
         self._reader.start()
         try:
             self._await_ready()
+            self._write_mqtt_ca()
         except BaseException:
             self.stop()
             raise
@@ -93,7 +95,7 @@ class Emulator:
             S3_PERSIST="1",
             S3_DATA_DIR=str(state / "s3"),
             SFTP_ENABLED="0",
-            IOT_MTLS_ENABLED="0",
+            IOT_MTLS_PORT=str(self._stack.mqtt_port),
             DOCKER_HOST="unix:///nonexistent",
             LOCAL_FRONT_DOOR_PORTS=",".join(map(str, self._stack.public_ports)),
             LOCAL_FRONT_DOOR_HOSTS=",".join(loopback_hosts()),
@@ -102,17 +104,28 @@ class Emulator:
 
     def _await_ready(self) -> None:
         assert self._process is not None
-        url = f"{self._stack.aws_endpoint}/_ministack/health"
+        # Ready is more than healthy: the MQTT port is opened after the one for HTTP.
+        url = f"{self._stack.aws_endpoint}/_ministack/ready"
+        why = f"why stands in {self._stack.emulator_log}"
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise StackError(f"The emulator ended while it started; why stands in {self._stack.emulator_log}")
+                raise StackError(f"The emulator ended while it started; {why}")
             try:
-                with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
-                    return
+                with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback address
+                    found = json.load(answer)
             except (URLError, OSError):
                 time.sleep(0.05)
+            else:
+                if found["iot_mtls"] != "listening":
+                    raise StackError(f"The emulator could not open MQTT port {self._stack.mqtt_port}; {why}")
+                return
         raise StackError(f"The emulator did not answer within {_READY_SECONDS} s; see {self._stack.emulator_log}")
+
+    def _write_mqtt_ca(self) -> None:
+        url = self._stack.mqtt_ca_url
+        with urllib.request.urlopen(url, timeout=_READY_SECONDS) as answer:  # noqa: S310 - our own loopback address
+            self._stack.mqtt_ca_file.write_bytes(answer.read())
 
     def _read(self) -> None:
         assert self._process is not None

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local import deploy, logs
 from local.aws import Aws
 from local.build import build, this_machine
 from local.process import Emulator, port_in_use
-from local.stack import REGION, Stack, StackError
+from local.stack import MQTT_HOST, REGION, Stack, StackError
 
 _START_SECONDS = 900
 _STOP_SECONDS = 90
@@ -118,10 +119,10 @@ def stop(stack: Stack) -> str:
     raise StackError(f"The stack (process {pid}) did not stop within {_STOP_SECONDS} s")
 
 
-def read_description(stack: Stack) -> dict[str, str]:
+def read_description(stack: Stack) -> dict[str, Any]:
     """What `stack.json` says of the running stack."""
     try:
-        found: dict[str, str] = json.loads(stack.description_file.read_text())
+        found: dict[str, Any] = json.loads(stack.description_file.read_text())
     except FileNotFoundError:
         raise StackError(f"There is no {stack.description_file}: start the stack first (make run)") from None
     return found
@@ -164,7 +165,7 @@ def _lock(stack: Stack) -> Iterator[None]:
 
 
 def _check_ports(stack: Stack) -> None:
-    for port in (*stack.public_ports, stack.aws_port):
+    for port in (*stack.public_ports, stack.aws_port, stack.mqtt_port):
         if port_in_use(port):
             raise StackError(f"Port {port} is in use by another program; end that one, or choose other ports")
 
@@ -217,13 +218,16 @@ class _Console:
                 print(text, flush=True)
 
 
-def _describe(stack: Stack, credentials: dict[str, str]) -> dict[str, str]:
+def _describe(stack: Stack, credentials: dict[str, str]) -> dict[str, Any]:
     """Write `stack.json`, readable by its owner alone."""
     description = {
         "base_url": stack.base_url,
         "ws_url": stack.ws_url,
         "aws_endpoint": stack.aws_endpoint,
         "region": REGION,
+        "mqtt_host": MQTT_HOST,
+        "mqtt_port": stack.mqtt_port,
+        "mqtt_ca": str(stack.mqtt_ca_file),
         **{name: credentials[name] for name in ("tenant", "admin_email", "admin_password", "api_key")},
     }
     stack.description_file.unlink(missing_ok=True)
@@ -233,13 +237,14 @@ def _describe(stack: Stack, credentials: dict[str, str]) -> dict[str, str]:
     return description
 
 
-def _next_steps(stack: Stack, description: dict[str, str]) -> str:
+def _next_steps(stack: Stack, description: dict[str, Any]) -> str:
     base, key = description["base_url"], description["api_key"]
     header = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
     create_key = '{"name": "%s", "permissions": ["read", "write"]}'
     webhook = '{"url": "http://127.0.0.1:8080/hook", "events": ["api_key.created"]}'
     return f"""
   API             {base}  (and http://localhost:{stack.also_port}), described at {base}/docs
+  Devices         MQTT on {stack.mqtt_endpoint}, checked against {stack.mqtt_ca_file}
   Administrator   {description["admin_email"]}  {description["admin_password"]}
   API key         {key}
   All of this     {stack.description_file}

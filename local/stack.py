@@ -5,6 +5,7 @@ from pathlib import Path
 
 REGION = "us-east-1"
 STACK_NAME = "hub"
+MQTT_HOST = "localhost"
 
 
 class StackError(Exception):
@@ -20,6 +21,7 @@ class Stack:
     port: int = 3000
     also_port: int = 9527
     aws_port: int = 4566
+    mqtt_port: int = 8883
 
     @property
     def public_ports(self) -> tuple[int, ...]:
@@ -40,6 +42,21 @@ class Stack:
     def aws_endpoint(self) -> str:
         """Where every emulated AWS service answers."""
         return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def mqtt_endpoint(self) -> str:
+        """Where devices connect: MQTT over TLS, with a certificate of their own."""
+        return f"{MQTT_HOST}:{self.mqtt_port}"
+
+    @property
+    def mqtt_ca_url(self) -> str:
+        """The certificate authority that signs the certificates of the MQTT server and of devices, PEM."""
+        return f"{self.aws_endpoint}/_ministack/iot/ca.pem"
+
+    @property
+    def mqtt_ca_file(self) -> Path:
+        """A copy of it."""
+        return self.state_dir / "mqtt-ca.pem"
 
     @property
     def description_file(self) -> Path:

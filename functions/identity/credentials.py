@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import auth
-from hub.store import keys, table
+from hub.store import items, keys, table
 from hub.store.items import Item
 
 GRANTS = "GRANT"
@@ -47,11 +47,7 @@ def new_grant(grant: Grant, state: Mapping[str, Any]) -> list[table.Put]:
     )
     row = {
         **keys.belonging(grant.tenant, GRANTS, grant.app_id, grant.id),
-        "client_id": grant.client_id,
-        "user_id": grant.user_id,
-        "scopes": grant.scopes,
-        "plan": grant.plan,
-        "expires_at": grant.expires_at,
+        **items.attributes(grant, "tenant", "app_id"),
         "ttl": grant.expires_at,
         **state,
     }

@@ -84,6 +84,11 @@ def read(topic: str) -> tuple[Kind, Place] | None:
     return None
 
 
+def shadow(thing: str) -> str:
+    """What the topics of a device's shadow begin with (IoT Core, "Shadow topics")."""
+    return f"$aws/things/{thing}/shadow"
+
+
 @cache
 def prefix() -> str:
     """What the topics of this deployment begin with."""

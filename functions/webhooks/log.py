@@ -17,7 +17,7 @@ from functions.webhooks.endpoints import Endpoint
 from functions.webhooks.models import LogParameters, Status
 from functions.webhooks.store import StoredWebhook
 from hub import times
-from hub.store import keys, paging, table
+from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
 KIND = "DELIVERY"
@@ -100,8 +100,8 @@ def failed(tenant: str, webhook_id: str, limit: int) -> list[StoredDelivery]:
         newest_first=False,
     )
     found: list[StoredDelivery] = []
-    for items, _ in table.pages(query, limit=min(limit, _NAMED_AT_ONCE)):
-        ids = [item["sk"] for item in items]
+    for indexed, _ in table.pages(query, limit=min(limit, _NAMED_AT_ONCE)):
+        ids = [item["sk"] for item in indexed]
         for start in range(0, len(ids), _NAMED_AT_ONCE):
             # The index is late: who asks again at once would be given the same rows, which are under way already.
             rows = named(tenant, webhook_id, ids[start : start + _NAMED_AT_ONCE])
@@ -175,8 +175,8 @@ def overdue(shard: int, before_ms: int) -> Iterator[Place]:
         index="gsi2",
         newest_first=False,
     )
-    for items, _ in table.pages(query, limit=100):
-        yield from map(_place, items)
+    for found, _ in table.pages(query, limit=100):
+        yield from map(_place, found)
 
 
 def put(rows: Sequence[StoredDelivery]) -> None:
@@ -239,21 +239,8 @@ def record(row: StoredDelivery, attempt: Mapping[str, Any], status: Status, due_
 
 def from_item(tenant: str, webhook_id: str, item: Item) -> StoredDelivery:
     """Read a delivery's row."""
-    return StoredDelivery(
-        tenant=tenant,
-        webhook_id=webhook_id,
-        id=item["sk"],
-        event_id=item["event_id"],
-        event=item["event"],
-        body=item["body"],
-        status=item["status"],
-        created_at=item["created_at"],
-        due_at=int(item.get("gsi2_sk", "0").partition("#")[0]),
-        generation=item["generation"],
-        tries=item["tries"],
-        attempts=item["attempts"],
-        taken_over_at=item.get("taken_over_at", 0),
-    )
+    due_at = int(item.get("gsi2_sk", "0").partition("#")[0])
+    return items.entity(StoredDelivery, item, tenant=tenant, webhook_id=webhook_id, due_at=due_at)
 
 
 def rows_between(tenant: str, webhook_id: str, first: str, last: str) -> table.Query:
@@ -315,14 +302,8 @@ def _row(row: StoredDelivery) -> Item:
     return {
         **_key(row),
         **_indexed(row, row.status, row.due_at),
-        "event_id": row.event_id,
-        "event": row.event,
-        "body": row.body,
-        "status": row.status,
-        "created_at": row.created_at,
-        "generation": row.generation,
-        "tries": row.tries,
-        "attempts": row.attempts,
+        # When it is due stands in the index; that it was taken over only the reaper notes.
+        **items.attributes(row, "tenant", "webhook_id", "due_at", "taken_over_at"),
         "ttl": _kept_until(),
     }
 

@@ -14,7 +14,7 @@ from functions.webhooks import store
 from functions.webhooks.models import Replay, ReplayRequest, ReplayStarted, ReplayStatus, Status
 from hub import aws, ids, settings, times
 from hub.errors import Conflict, FieldError, InvalidRequest, NotFound
-from hub.store import keys, table
+from hub.store import items, keys, table
 from hub.store.items import Item
 
 KIND = "REPLAY"
@@ -190,34 +190,15 @@ def _key(tenant: str, webhook_id: str, sort_key: str) -> keys.Key:
 def _put(replay: StoredReplay, sort_key: str, condition: str, values: dict[str, Any]) -> table.Put:
     item = {
         **_key(replay.tenant, replay.webhook_id, sort_key),
+        **items.attributes(replay, "tenant", "webhook_id"),
         "id": replay.id,
-        "since": replay.since,
-        "until": replay.until,
-        "wanted": replay.wanted,
-        "status": replay.status,
-        "queued": replay.queued,
-        "started_at": replay.started_at,
-        "ended_at": replay.ended_at,
-        "alive_until": replay.alive_until,
         "ttl": replay.started_at // 1000 + KEEP_SECONDS,
     }
     return table.Put(table.activity(), item, condition, values)
 
 
 def _from_item(tenant: str, webhook_id: str, item: Item) -> StoredReplay:
-    return StoredReplay(
-        tenant=tenant,
-        webhook_id=webhook_id,
-        id=item["id"],
-        since=item["since"],
-        until=item["until"],
-        wanted=item.get("wanted"),
-        status=item["status"],
-        queued=item["queued"],
-        started_at=item["started_at"],
-        ended_at=item.get("ended_at"),
-        alive_until=item["alive_until"],
-    )
+    return items.entity(StoredReplay, item, tenant=tenant, webhook_id=webhook_id, id=item["id"])
 
 
 @cache

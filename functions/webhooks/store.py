@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from functions.webhooks.models import DisabledReason
 from hub import secrets
 from hub.errors import NotFound
-from hub.store import keys, paging, table
+from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
 KIND = "WEBHOOK"
@@ -155,20 +155,9 @@ def _place(webhook_id: str, what: str) -> str:
 def _item(webhook: StoredWebhook) -> Item:
     return {
         **key(webhook.tenant, webhook.id),
-        "url": webhook.url,
+        **items.attributes(webhook, "tenant", "events"),
+        # Not `events`, where the outbox is.
         "subscriptions": webhook.events,
-        "headers": webhook.headers,
-        "active": webhook.active,
-        "description": webhook.description,
-        "retry_policy": webhook.retry_policy,
-        "created_at": webhook.created_at,
-        "updated_at": webhook.updated_at,
-        "sealed_secret": webhook.sealed_secret,
-        "sealed_headers": webhook.sealed_headers,
-        "sealed_previous_secret": webhook.sealed_previous_secret,
-        "previous_secret_until": webhook.previous_secret_until,
-        "disabled_reason": webhook.disabled_reason,
-        "disabled_at": webhook.disabled_at,
         # As text: its numbers stay as they were sent, and no nesting is too deep.
         "filter": None if webhook.filter is None else json.dumps(webhook.filter, ensure_ascii=False),
     }
@@ -176,22 +165,5 @@ def _item(webhook: StoredWebhook) -> Item:
 
 def from_item(tenant: str, item: Item) -> StoredWebhook:
     """Read a webhook's item."""
-    return StoredWebhook(
-        tenant=tenant,
-        id=item["sk"],
-        url=item["url"],
-        events=item["subscriptions"],
-        headers=item["headers"],
-        active=item["active"],
-        description=item["description"],
-        retry_policy=item["retry_policy"],
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-        sealed_secret=item["sealed_secret"],
-        sealed_headers=item.get("sealed_headers"),
-        sealed_previous_secret=item.get("sealed_previous_secret"),
-        previous_secret_until=item.get("previous_secret_until"),
-        disabled_reason=item.get("disabled_reason"),
-        disabled_at=item.get("disabled_at"),
-        filter=json.loads(item["filter"]) if "filter" in item else None,
-    )
+    wanted = json.loads(item["filter"]) if "filter" in item else None
+    return items.entity(StoredWebhook, item, tenant=tenant, events=item["subscriptions"], filter=wanted)

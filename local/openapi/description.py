@@ -37,8 +37,8 @@ One HTTP API in the wire styles of five documents: a group answers as its docume
 - **Rate limits**: {LIMITS["api_key"]} requests a minute for each API key, {LIMITS["access_token"]} for each grant,
   fewer where an operation says so.
 - **Lists**: by `page` and size, exact up to 10,000 rows; by `cursor` (empty for the first page) at any depth.
-- **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a PATCH be made to that
-  version alone; as `If-None-Match`, it spares a GET sending the version again. Elsewhere neither is evaluated: what is
+- **Versions**: an `ETag` names the version that is shown. Sent back as `If-Match`, it lets a PUT or PATCH be made to
+  that version alone; as `If-None-Match`, it spares a GET sending the version again. Elsewhere neither is evaluated: what is
   added with POST, a message or a comment, is true whatever else changed.
 - **Sending twice**: a POST with an `Idempotency-Key` is done once, and answered the same for 24 hours.
 - Paths and methods that are not listed here get API Gateway's own 404, `{{"message": "Not Found"}}`.

@@ -62,6 +62,11 @@ _NEW_TICKET = {
     "priority": "medium",
     "customer_email": "customer@example.com",
 }
+_NEW_CUSTOMER = {
+    "name": "示例科技有限公司",
+    "industry": "互联网",
+    "contact": {"name": "张经理", "phone": "13800138000"},
+}
 _FIGURES = {
     "attempts": 104,
     "delivered": 99,
@@ -170,6 +175,36 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "avg_response_time": 120,
         "satisfaction_rate": 0.85,
         "trends": [{"date": "2024-01-01", "conversations": 50, "tickets": 10}],
+    },
+    # Document 3.
+    "NewCustomer": _NEW_CUSTOMER,
+    "CustomerChange": {"status": "inactive", "tags": ["vip"], "customFields": {"等级": "A"}},
+    "Customer": _NEW_CUSTOMER
+    | {
+        "id": "cust_001",
+        "contact": {"name": "张经理", "phone": "13800138000", "email": None},
+        "status": "active",
+        "amount": 10000,
+        "tags": ["vip"],
+        "customFields": {"等级": "A"},
+        "createdAt": "2024-01-15T10:30:00Z",
+        "updatedAt": "2024-01-15T10:30:00Z",
+        "version": 1,
+    },
+    "NewCustomers": {"customers": [_NEW_CUSTOMER, {"name": "客户B", "contact": {"name": "李经理", "phone": ""}}]},
+    "CustomerBatch": {
+        "items": [
+            {"index": 0, "status": 201, "id": "cust_001"},
+            {
+                "index": 1,
+                "status": 400,
+                "code": 40001,
+                "message": "参数验证失败",
+                "errors": [{"field": "contact.phone", "message": "手机号不能为空"}],
+            },
+        ],
+        "succeeded": 1,
+        "failed": 1,
     },
     # Document 1 section 4.
     "NewWebhook": {

@@ -47,7 +47,7 @@ class Shapes:
         if self._is_new(model):
             _, made = models_json_schema([(model, "validation")], ref_template=REFERENCE, schema_generator=_Untitled)
             for name, schema in made["$defs"].items():
-                self.schemas[name] = _tidy(schema, change=change)
+                self.schemas[name] = _tidy(schema, change=change and name == model.__name__)
         return _reference(model)
 
     def parameters(self, model: type[BaseModel]) -> list[Schema]:

@@ -41,7 +41,11 @@ _SETTINGS = {
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
     "ALLOW_LOOPBACK_TARGETS": "true",
+    "DEVICE_TOPIC_PREFIX": "hub",
+    "DEVICE_POLICY_NAME": "DevicePolicy",
+    "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
 }
+_PSEUDO_PARAMETERS = {"Partition": "aws", "Region": REGION, "AccountId": "123456789012", "StackName": "hub"}
 
 
 @cache
@@ -60,7 +64,7 @@ class Tenant:
 
 @contextmanager
 def data_plane() -> Iterator[None]:
-    """Tables, key, queues, bus and state machine, empty."""
+    """Tables, key, queues, bus, state machines and the policy of devices, empty."""
     # Passwords carry the cost of their hash; one that keeps an attacker busy keeps tests busy too.
     with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), mock_aws():
         _forget()
@@ -147,6 +151,25 @@ def _atomic_calls() -> Iterator[None]:
         yield
 
 
+def device_policy() -> dict[str, Any]:
+    """The policy of all devices, as CloudFormation writes it; IoT Core's own variables stand in it still."""
+
+    def written(value: Any) -> Any:
+        match value:
+            case {"Fn::Sub": str(text)}:
+                for name, put in _PSEUDO_PARAMETERS.items():
+                    text = text.replace(f"${{AWS::{name}}}", put)
+                return text.replace("${!", "${")
+            case dict():
+                return {name: written(inner) for name, inner in value.items()}
+            case list():
+                return [written(inner) for inner in value]
+        return value
+
+    document: dict[str, Any] = written(TEMPLATE["Resources"]["DevicePolicy"]["Properties"]["PolicyDocument"])
+    return document
+
+
 def _make() -> None:
     dynamodb = client("dynamodb")
     for name in ("Table", "ActivityTable"):
@@ -157,6 +180,7 @@ def _make() -> None:
         dynamodb.create_table(TableName=name, **wanted)
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
     sqs = client("sqs")
     for name in (
         "PoisonEventsQueue",

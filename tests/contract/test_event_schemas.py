@@ -48,6 +48,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _fail(caller)
         _talk(caller)
         _resolve(caller)
+        _deal(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -84,6 +85,17 @@ def _resolve(caller: events.Caller) -> None:
     wanted = NewTicket(title="产品咨询", customer_email="customer@example.com", tags=["vip"])
     made = service.create(caller, wanted).data["id"]
     service.change(caller, made, TicketChange(status="resolved", comment="问题已解决"), lambda _: None)
+
+
+def _deal(caller: events.Caller) -> None:
+    """A customer that comes, changes and goes."""
+    from functions.crm.customers import service
+    from functions.crm.customers.models import CustomerChange, NewCustomer, NewCustomerContact
+
+    contact = NewCustomerContact(name="张经理", phone="13800138000")
+    made = service.create(caller, NewCustomer(name="示例科技有限公司", contact=contact, customFields={"等级": 1}))
+    service.change(caller, made.data["id"], CustomerChange(status="inactive", customFields={}), lambda _: None)
+    service.delete(caller, made.data["id"])
 
 
 def _agreed() -> list[dict[str, Any]]:

@@ -117,6 +117,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_users(client)
     use_conversations(client)
     use_tickets(client)
+    use_customers(client)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -250,6 +251,30 @@ def use_tickets(client: Client) -> None:
         client(f"GET {one}/comments", query=asked, ticket_id=made_id)
     client("POST /v1/tickets", {})
     client(f"GET {one}", ticket_id="ticket_none")
+
+
+def use_customers(client: Client) -> None:
+    one = "/v1/customers/{customer_id}"
+    made_id = client("POST /v1/customers", EXAMPLES["NewCustomer"])["data"]["id"]
+    client("POST /v1/customers", EXAMPLES["NewCustomer"])
+    assert client.exchanges[-1].status == 409
+    client("POST /v1/customers", {"name": ""})
+    batch = [{"name": "客户C", "amount": 1.5, "customFields": {"a": 1}}, EXAMPLES["NewCustomer"], 5, {"name": 5}]
+    client("POST /v1/customers/batch", {"customers": batch})
+    client("POST /v1/customers/batch", {"customers": []})
+    for asked in ({}, {"limit": "1"}, {"fields": "id,contact.phone", "search": "科技"}, {"colour": "red"}):
+        client("GET /v1/customers", query=asked)
+    client(f"GET {one}", customer_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, customer_id=made_id)
+    assert client.exchanges[-1].status == 304
+    for method in ("PUT", "PATCH"):
+        client(f"{method} {one}", EXAMPLES["CustomerChange"] | {"name": method}, customer_id=made_id)
+    client(f"PATCH {one}", {"name": "客户C"}, customer_id=made_id)
+    assert client.exchanges[-1].status == 409
+    client(f"PATCH {one}", {"name": "客户D"}, headers={"if-match": '"1"'}, customer_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"DELETE {one}", customer_id=made_id)
+    client(f"DELETE {one}", customer_id=made_id)
 
 
 def use_statistics(client: Client) -> None:

@@ -166,7 +166,7 @@ def test_4_5_retry(deployment: Deployment, answering: list[int]) -> None:
     log.put([delivery.unsent(delivery.new(deployment.tenant, made["id"], missed), delivery.INACTIVE)])
     answer = deployment.call("POST", f"{path}/retry")
     assert (answer.status, answer.json["data"]) == (202, {"accepted": 1, "has_more": False})
-    assert len(memory.received("WebhookDeliveryQueue")) == 1
+    assert len(memory.received("WebhookSlowDeliveryQueue")) == 1
     deployment.call("PUT", path, {"active": False})
     assert deployment.call("POST", f"{path}/retry").json["message"] == "Webhook 未启用"
 

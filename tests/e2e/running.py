@@ -108,14 +108,14 @@ class RunningStack:
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.printed = ""
-        self._ports = free_ports(3)
+        self._ports = free_ports(4)
         self._clients: list[Client] = []
 
     def start(self) -> None:
         """Start it; what it printed stands in `printed`. An interruption leaves nothing behind."""
-        port, also_port, aws_port = map(str, self._ports)
         command = [*self._command("run"), "--detach"]
-        command += ["--port", port, "--also-port", also_port, "--aws-port", aws_port]
+        for name, port in zip(("--port", "--also-port", "--aws-port", "--mqtt-port"), self._ports, strict=True):
+            command += [name, str(port)]
         # In a session of its own, so that a Ctrl-C reaches it once, from here.
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -147,9 +147,9 @@ class RunningStack:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90)
 
     @property
-    def description(self) -> dict[str, str]:
+    def description(self) -> dict[str, Any]:
         """What `stack.json` says."""
-        found: dict[str, str] = json.loads((self.state_dir / "stack.json").read_text())
+        found: dict[str, Any] = json.loads((self.state_dir / "stack.json").read_text())
         return found
 
     def first_client(self) -> Client:
@@ -235,7 +235,8 @@ class RunningStack:
 
     @property
     def _endpoint(self) -> str:
-        return self.description["aws_endpoint"]
+        endpoint: str = self.description["aws_endpoint"]
+        return endpoint
 
     @cached_property
     def _session(self) -> boto3.Session:

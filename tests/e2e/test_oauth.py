@@ -55,7 +55,8 @@ def issuer(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> str:
     """The server's address; the local stack has no certificate."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
-    return stack.description["base_url"]
+    address: str = stack.description["base_url"]
+    return address
 
 
 @pytest.fixture

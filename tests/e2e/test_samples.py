@@ -13,6 +13,7 @@ HTTP_ANSWERS = {
     "api-keys": 401,
     "audit-log": 401,
     "conversations": 401,
+    "customers": 401,
     "login": 401,
     "o-auth-apps": 401,
     "o-auth-pages": 401,

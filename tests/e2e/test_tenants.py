@@ -22,6 +22,10 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "GET /v1/conversations/{conversation_id}/messages": None,
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "agent", "text": "stolen"},
+    "GET /v1/customers/{customer_id}": None,
+    "PUT /v1/customers/{customer_id}": {"name": "stolen"},
+    "PATCH /v1/customers/{customer_id}": {"status": "inactive"},
+    "DELETE /v1/customers/{customer_id}": None,
     "GET /v1/oauth/apps/{app_id}": None,
     "PUT /v1/oauth/apps/{app_id}": {"name": "stolen"},
     "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
@@ -52,6 +56,7 @@ BODIES: dict[str, Any] = {
 LISTS = (
     "/v1/api-keys",
     "/v1/conversations",
+    "/v1/customers",
     "/v1/oauth/apps",
     "/v1/oauth/grants",
     "/v1/tickets",
@@ -77,6 +82,7 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{conversation_id}": _conversation(api),
+        "{customer_id}": api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"],
         "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
         "{user_id}": user,
@@ -122,7 +128,14 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     theirs = other_tenant.get("/v1/api-keys").json()["data"]
     assert [key["name"] for key in theirs] == ["first key"]
     assert [user["name"] for user in _rows(other_tenant, "/v1/users")] == ["Administrator"]
-    for path in ("/v1/conversations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/tickets", "/v1/webhooks"):
+    for path in (
+        "/v1/conversations",
+        "/v1/customers",
+        "/v1/oauth/apps",
+        "/v1/oauth/grants",
+        "/v1/tickets",
+        "/v1/webhooks",
+    ):
         assert _rows(other_tenant, path) == []
 
 

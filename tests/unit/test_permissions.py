@@ -9,6 +9,7 @@ import secrets as random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -239,7 +240,7 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     missed, other = (delivery.unsent(new_delivery(webhook), delivery.INACTIVE) for _ in range(2))
     log.put([missed, other])
     work.request("POST /v1/webhooks/{webhook_id}/retry", {"log_ids": [missed.id]}, webhook_id=webhook)
-    endpoints.change("default", webhook, slow=True)
+    endpoints.change("default", webhook, slow=False)
     work.request("POST /v1/webhooks/{webhook_id}/retry", {}, webhook_id=webhook)
     for active in (False, True):
         work.request("PUT /v1/webhooks/{webhook_id}", {"active": active}, webhook_id=webhook)
@@ -276,6 +277,24 @@ def test_tickets(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("TicketsFunction")
 
 
+def test_customers(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("CustomersFunction", tenant, monkeypatch)
+    one = "/v1/customers/{customer_id}"
+    customer = work.request("POST /v1/customers", {"name": "a", "industry": "b", "amount": 1})["data"]["id"]
+    assert work.run(work.event("POST /v1/customers", {}))["statusCode"] == 400
+    batch = work.request("POST /v1/customers/batch", {"customers": [{"name": "a"}, {"name": "c"}]})["data"]
+    assert (batch["succeeded"], batch["failed"]) == (1, 1)
+    orders = ("sort=name", "status=active", "industry=b", "sort=amount")
+    for asked in ("pageSize=1", *(f"limit=1&{one}" for one in orders)):
+        event = work.event("GET /v1/customers") | {"queryStringParameters": dict(parse_qsl(asked))}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    work.request(f"GET {one}", customer_id=customer)
+    for method in ("PUT", "PATCH"):
+        work.request(f"{method} {one}", {"name": method}, customer_id=customer)
+    work.request(f"DELETE {one}", customer_id=customer)
+    assert work.used == granted("CustomersFunction")
+
+
 def test_reference(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("ReferenceFunction", tenant, monkeypatch)
     assert work.run({"routeKey": "GET /openapi.json"})["statusCode"] == 200
@@ -306,8 +325,8 @@ def test_webhook_fan_out(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from functions.webhooks import endpoints, service
     from functions.webhooks.models import WebhookChange
 
-    _, slow, inactive = (add_webhook() for _ in range(3))
-    endpoints.change("default", slow, slow=True)
+    quick, _, inactive = (add_webhook() for _ in range(3))
+    endpoints.change("default", quick, slow=False)
     service.change("default", inactive, WebhookChange(active=False))
     work = Work("WebhookFanOutFunction", tenant, monkeypatch)
     event = json.loads(new_delivery("wh").body) | {"tenant": "default", "requestId": "req"}
@@ -316,22 +335,22 @@ def test_webhook_fan_out(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_webhook_deliver(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.webhooks import delivery, dispatch, endpoints, log
+    from functions.webhooks import delivery, dispatch, log
     from hub import times
 
     def first(webhook: str, due: int = 0) -> dict[str, Any]:
-        return dispatch.first(new_delivery(webhook)) | {"due": due or times.now_ms(), "slow": False}
+        return dispatch.first(new_delivery(webhook)) | {"due": due or times.now_ms(), "slow": True}
 
-    webhook, slow, dead = (add_webhook() for _ in range(3))
+    webhook, moved, dead = (add_webhook() for _ in range(3))
     work = Work("WebhookDeliverFunction", tenant, monkeypatch)
     failed = delivery.with_attempt(new_delivery(webhook), {"at": 1, "code": 500, "ms": 1, "error": None}, "failed")
     log.put([failed])
-    again = dispatch.again(failed) | {"due": times.now_ms(), "slow": False}
+    again = dispatch.again(failed) | {"due": times.now_ms(), "slow": True}
     assert work.batch(first(webhook), again) == {"batchItemFailures": []}
-    endpoints.change("default", slow, slow=True)
-    assert work.batch(first(slow), first(webhook, times.now_ms() + 10_000)) == {"batchItemFailures": []}
     answering(monkeypatch, 200)
     assert work.batch(first(webhook)) == {"batchItemFailures": []}
+    waiting = first(webhook, times.now_ms() + 10_000)
+    assert work.batch(first(moved) | {"slow": False}, waiting) == {"batchItemFailures": []}
     answering(monkeypatch, 500)
     fail_for_days(dead, 5)
     assert work.batch(first(dead)) == {"batchItemFailures": []}

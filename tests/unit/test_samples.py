@@ -228,6 +228,12 @@ def test_tickets(sample_key: None) -> None:
     assert json.loads(answer["body"])["data"]["title"] == "产品咨询"
 
 
+def test_customers(sample_key: None) -> None:
+    answer = invoke("CustomersFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["data"]["name"] == "示例科技有限公司"
+
+
 def test_conversations(sample_key: None) -> None:
     answer = invoke("ConversationsFunction")
     assert answer["statusCode"] == 201, answer["body"]

@@ -14,8 +14,11 @@ TEXT = (ROOT / "template.yaml").read_text()
 TEMPLATE: dict[str, Any] = yaml_parse(TEXT)
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
-# Log deliveries have no ARN that a policy could name.
+# Log deliveries, and certificates of IoT Core before they are made, have no ARN that a policy could name.
 ON_EVERY_RESOURCE = {
+    "iot:CreateCertificateFromCsr",
+    "iot:CreateKeysAndCertificate",
+    "iot:DescribeEndpoint",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -242,6 +245,24 @@ def test_every_rule_target_has_dead_letters_and_an_alarm() -> None:
     lost = [alarm for alarm in ALARMS.values() if alarm.get("MetricName") == "InvocationsFailedToBeSentToDlq"]
     alarmed = [dimension["Value"] for alarm in lost for dimension in alarm["Dimensions"]]
     assert all(rule["Name"] in alarmed for rule in rules.values())
+
+
+@pytest.mark.parametrize("name", of_type("AWS::IoT::TopicRule"))
+def test_what_a_topic_rule_cannot_deliver_is_a_dead_letter_of_its_queue_in_the_same_words(name: str) -> None:
+    rule = RESOURCES[name]["Properties"]["TopicRulePayload"]
+    (action,) = rule["Actions"]
+    (queue,), (dead,) = (referenced(one["Sqs"]["QueueUrl"]) for one in (action, rule["ErrorAction"]))
+    assert referenced(QUEUES[queue]["RedrivePolicy"]) == {dead}
+    sql = rule["Sql"]["Fn::Sub"] if isinstance(rule["Sql"], dict) else rule["Sql"]
+    assert rule["AwsIotSqlVersion"] == "2016-03-23"
+    assert sql.startswith("SELECT topic() AS topic, encode(*, 'base64') AS base64OriginalPayload, ")
+    for part in (action, rule["ErrorAction"]):
+        assert part["Sqs"]["UseBase64"] is False
+        (role,) = referenced(part["Sqs"]["RoleArn"])
+        (policy,) = RESOURCES[role]["Properties"]["Policies"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert (statement["Action"], referenced(statement["Resource"])) == ("sqs:SendMessage", {queue, dead})
+    assert name in watched("AWS/IoT", "ErrorActionFailure")
 
 
 @pytest.mark.parametrize("name", of_type("AWS::DynamoDB::Table"))

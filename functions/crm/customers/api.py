@@ -3,7 +3,7 @@
 from typing import Any
 
 from functions.crm.customers import service, store
-from functions.crm.customers.models import Batch, Customer, CustomerChange, NewCustomer, NewCustomers
+from functions.crm.customers.models import Customer, CustomerBatch, CustomerChange, NewCustomer, NewCustomers
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.telemetry import lambda_handler
@@ -21,7 +21,7 @@ def create_customer(request: Request, body: NewCustomer) -> Versioned[Customer]:
 
 
 @api.post("/v1/customers/batch", bucket="batch")
-def create_customers(request: Request, body: NewCustomers) -> Batch:
+def create_customers(request: Request, body: NewCustomers) -> CustomerBatch:
     """Make up to 100 customers. What is wrong with one keeps no other away: the answer tells of each row."""
     return service.create_batch(request.caller, body.rows, request.language)
 

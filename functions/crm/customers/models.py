@@ -76,7 +76,7 @@ CustomFields = Annotated[
 ]
 
 
-class NewContact(Body):
+class NewCustomerContact(Body):
     """Whom to talk to at a customer: a phone number in E.164 or as it is dialled in its country."""
 
     name: Line
@@ -89,11 +89,11 @@ class NewCustomer(Body):
 
     name: Line
     industry: Line | None = None
-    contact: NewContact | None = None
+    contact: NewCustomerContact | None = None
     status: Status = "active"
     amount: Amount | None = None
     tags: Tags = []
-    custom_fields: Annotated[CustomFields, Field(alias="customFields")] = {}
+    custom_fields: CustomFields = Field(default={}, alias="customFields")
 
 
 class CustomerChange(Body):
@@ -101,11 +101,11 @@ class CustomerChange(Body):
 
     name: Line = ""
     industry: Line | None = None
-    contact: NewContact | None = None
+    contact: NewCustomerContact | None = None
     status: Status = "active"
     amount: Amount | None = None
     tags: Tags = []
-    custom_fields: Annotated[CustomFields, Field(alias="customFields")] = {}
+    custom_fields: CustomFields = Field(default={}, alias="customFields")
 
 
 class NewCustomers(Body):
@@ -121,7 +121,7 @@ class NewCustomers(Body):
         return cast("list[NewCustomer | InvalidRequest]", self.customers)
 
 
-class Contact(TypedDict):
+class CustomerContact(TypedDict):
     """Whom to talk to at a customer."""
 
     name: str
@@ -135,7 +135,7 @@ class Customer(TypedDict):
     id: str
     name: str
     industry: str | None
-    contact: Contact | None
+    contact: CustomerContact | None
     status: Status
     amount: int | float | None
     tags: list[str]
@@ -152,7 +152,7 @@ class RowError(TypedDict):
     message: str
 
 
-class BatchRow(TypedDict):
+class CustomerBatchRow(TypedDict):
     """What became of a row of a batch: `id` where it was made, otherwise what an answer to it alone would say."""
 
     index: int
@@ -163,9 +163,9 @@ class BatchRow(TypedDict):
     errors: NotRequired[list[RowError]]
 
 
-class Batch(TypedDict):
+class CustomerBatch(TypedDict):
     """What became of the rows of a batch, in their order."""
 
-    items: list[BatchRow]
+    items: list[CustomerBatchRow]
     succeeded: int
     failed: int

@@ -5,7 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from functions.crm.customers import store
-from functions.crm.customers.models import Batch, BatchRow, Customer, CustomerChange, NewContact, NewCustomer
+from functions.crm.customers.models import (
+    Customer,
+    CustomerBatch,
+    CustomerBatchRow,
+    CustomerChange,
+    NewCustomer,
+    NewCustomerContact,
+)
 from functions.crm.customers.store import StoredCustomer, shown
 from hub import events, ids, times
 from hub.errors import FieldError, HubError, InvalidRequest, Unavailable
@@ -43,7 +50,7 @@ def create_many(caller: Caller, rows: Sequence[NewCustomer], ids: Sequence[str])
     return [one if isinstance(one, HubError) else shown(one) for one in found]
 
 
-def create_batch(caller: Caller, rows: Sequence[NewCustomer | InvalidRequest], language: Language) -> Batch:
+def create_batch(caller: Caller, rows: Sequence[NewCustomer | InvalidRequest], language: Language) -> CustomerBatch:
     """Make customers, whether or not others of the batch can be made; tells of each row by its number from 0."""
     good = [row for row in rows if isinstance(row, NewCustomer)]
     made = iter(create_many(caller, good, [ids.new(store.PREFIX) for _ in good]))
@@ -122,7 +129,7 @@ def _new(customer_id: str, wanted: NewCustomer) -> StoredCustomer:
 
 
 def _stored(value: Any) -> Any:
-    return value.model_dump() if isinstance(value, NewContact) else value
+    return value.model_dump() if isinstance(value, NewCustomerContact) else value
 
 
 def _created(caller: Caller, customer: StoredCustomer) -> dict[str, Any]:
@@ -136,7 +143,7 @@ def _told(customer: StoredCustomer) -> dict[str, Any]:
     return {_SNAKE.get(name, name): value for name, value in shown(customer).items()}
 
 
-def _told_row(index: int, outcome: HubError | Mapping[str, Any], language: Language) -> BatchRow:
+def _told_row(index: int, outcome: HubError | Mapping[str, Any], language: Language) -> CustomerBatchRow:
     if not isinstance(outcome, HubError):
         return {"index": index, "status": 201, "id": outcome["id"]}
     outcome.fields = tuple(replace(one, field=_place(one.field)) for one in outcome.fields[:_ROW_ERRORS])

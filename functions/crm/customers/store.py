@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from functions.crm.customers.models import Contact, Customer, CustomFieldValue, Status
+from functions.crm.customers.models import Customer, CustomerContact, CustomFieldValue, Status
 from hub import times
 from hub.errors import Conflict, FieldError, HubError, NotFound, Unavailable
 from hub.store import items, keys, plan, table, versioned
@@ -38,7 +38,7 @@ class StoredCustomer:
     id: str
     name: str
     industry: str | None
-    contact: Contact | None
+    contact: CustomerContact | None
     status: Status
     amount: int | float | None
     tags: list[str]

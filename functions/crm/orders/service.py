@@ -14,7 +14,7 @@ from functions.crm.orders.models import (
     Payment,
     Status,
 )
-from functions.crm.orders.store import StoredItem, StoredOrder, StoredRefund
+from functions.crm.orders.store import StoredOrder, StoredRefund
 from hub import events, ids, times
 from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
@@ -51,7 +51,10 @@ def create(caller: Caller, wanted: NewOrder) -> Versioned[Order]:
             id=ids.new("order", now),
             customer_id=wanted.customer_id,
             customer_name=name,
-            items=[StoredItem(**one.model_dump()) for one in wanted.items],
+            items=[
+                {"name": one.name, "sku": one.sku, "quantity": one.quantity, "unit_price": one.unit_price}
+                for one in wanted.items
+            ],
             amount=wanted.total,
             currency=wanted.currency,
             note=wanted.note,
@@ -93,8 +96,8 @@ def pay(caller: Caller, order_id: str, payment: Payment) -> Versioned[Order]:
     """Note that an order was paid. Raises `Unprocessable` for an illegal move."""
 
     def paid(before: StoredOrder, now: int) -> StoredOrder:
-        how = {"payment_method": payment.method, "payment_reference": payment.reference}
-        return replace(_moved(before, "paid", now), paid_at=now, **how)
+        after = _moved(before, "paid", now)
+        return replace(after, paid_at=now, payment_method=payment.method, payment_reference=payment.reference)
 
     return _write(caller, order_id, paid, lambda after: events.event("order.paid", caller, _told(after)))
 

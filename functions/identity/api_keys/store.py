@@ -7,7 +7,7 @@ from typing import Any
 
 from hub import auth, times
 from hub.errors import NotFound
-from hub.store import keys, paging, table
+from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
 KIND = "API_KEY"
@@ -185,18 +185,7 @@ def _expiry(expires_at: int | None) -> str:
 
 
 def _item(tenant: str, key: StoredKey) -> Item:
-    return {
-        **keys.entity(tenant, KIND, key.id),
-        "name": key.name,
-        "description": key.description,
-        "prefix": key.prefix,
-        "permissions": key.permissions,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "credentials": key.credentials,
-        "used_before": key.used_before,
-        "plan": key.plan,
-    }
+    return keys.entity(tenant, KIND, key.id) | items.attributes(key, "counters")
 
 
 def _credential(tenant: str, key: StoredKey, credential: str) -> Item:
@@ -211,23 +200,11 @@ def _credential(tenant: str, key: StoredKey, credential: str) -> Item:
     )
 
 
-def _with_counters(items: Sequence[Item]) -> Iterator[StoredKey]:
-    hashes = [keys.credential(credential) for item in items for credential in item["credentials"]]
+def _with_counters(keys_read: Sequence[Item]) -> Iterator[StoredKey]:
+    hashes = [keys.credential(credential) for item in keys_read for credential in item["credentials"]]
     found: dict[tuple[str, str, str], Item] = {}
     for start in range(0, len(hashes), 100):
         found |= table.get_many({table.activity(): hashes[start : start + 100]})
-    for item in items:
+    for item in keys_read:
         places = [(table.activity(), *keys.credential(credential).values()) for credential in item["credentials"]]
-        yield StoredKey(
-            id=item["sk"],
-            name=item["name"],
-            description=item["description"],
-            prefix=item["prefix"],
-            permissions=item["permissions"],
-            created_at=item["created_at"],
-            expires_at=item.get("expires_at"),
-            credentials=item["credentials"],
-            used_before=item["used_before"],
-            plan=item["plan"],
-            counters=[found[place] for place in places if place in found],
-        )
+        yield items.entity(StoredKey, item, counters=[found[place] for place in places if place in found])

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub import times
 from hub.errors import NotFound
-from hub.store import keys, paging, table
+from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
 KIND = "OAUTH_APP"
@@ -115,15 +115,7 @@ def names(tenant: str, app_ids: set[str]) -> dict[str, str]:
 
 def put_consent(tenant: str, consent: StoredConsent, audit: Mapping[str, Any]) -> None:
     """Write a consent."""
-    item = {
-        **keys.entity(tenant, CONSENTS, consent.id),
-        "user_id": consent.user_id,
-        "app_id": consent.app_id,
-        "scopes": consent.scopes,
-        "created_at": consent.created_at,
-        "updated_at": consent.updated_at,
-        "audit": audit,
-    }
+    item = keys.entity(tenant, CONSENTS, consent.id) | items.attributes(consent) | {"audit": audit}
     table.write(table.Put(table.entities(), item))
 
 
@@ -164,43 +156,14 @@ def _consents_of(tenant: str, user_id: str | None) -> table.Query:
 
 
 def _item(app: StoredApp) -> Item:
-    return {
-        **keys.entity(app.tenant, KIND, app.id),
-        "name": app.name,
-        "description": app.description,
-        "client_id": app.client_id,
-        "client_type": app.client_type,
-        "redirect_uris": app.redirect_uris,
-        "scopes": app.scopes,
-        "secrets": [{"hash": secret, "expires_at": expires_at} for secret, expires_at in app.secrets],
-        "plan": app.plan,
-        "created_at": app.created_at,
-        "updated_at": app.updated_at,
-    }
+    secrets = [{"hash": secret, "expires_at": expires_at} for secret, expires_at in app.secrets]
+    return keys.entity(app.tenant, KIND, app.id) | items.attributes(app, "tenant") | {"secrets": secrets}
 
 
 def _app(tenant: str, item: Item) -> StoredApp:
-    return StoredApp(
-        tenant=tenant,
-        plan=item["plan"],
-        id=item["sk"],
-        name=item["name"],
-        description=item["description"],
-        client_id=item["client_id"],
-        client_type=item["client_type"],
-        redirect_uris=item["redirect_uris"],
-        scopes=item["scopes"],
-        secrets=[(secret["hash"], secret["expires_at"]) for secret in item["secrets"]],
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-    )
+    secrets = [(secret["hash"], secret["expires_at"]) for secret in item["secrets"]]
+    return items.entity(StoredApp, item, tenant=tenant, secrets=secrets)
 
 
 def _consent(item: Item) -> StoredConsent:
-    return StoredConsent(
-        user_id=item["user_id"],
-        app_id=item["app_id"],
-        scopes=item["scopes"],
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-    )
+    return items.entity(StoredConsent, item)

@@ -12,7 +12,7 @@ from typing import Any
 from functions.identity.users.models import Role, Status
 from hub import times
 from hub.errors import Conflict, FieldError, HubError, NotFound, Unprocessable
-from hub.store import keys, table
+from hub.store import items, keys, table
 from hub.store.items import Item
 from hub.web.validation import MAX_EMAIL
 
@@ -137,8 +137,8 @@ def every(tenant: str) -> Iterator[StoredUser]:
 def administrator_email(tenant: str) -> str:
     """The email of the tenant's first active administrator; `""` where there is no such tenant."""
     query = table.Query(table.entities(), keys.partition(tenant, KIND), newest_first=False)
-    for items, _ in table.pages(query, limit=_FIRST_READ):
-        for user in map(_user, items):
+    for found, _ in table.pages(query, limit=_FIRST_READ):
+        for user in map(_user, found):
             if user.administers:
                 return user.email
     return ""
@@ -198,26 +198,8 @@ def _is_other_address(one: str, other: str) -> bool:
 
 
 def _item(tenant: str, user: StoredUser) -> Item:
-    return {
-        **keys.entity(tenant, KIND, user.id),
-        "email": user.email,
-        "name": user.name,
-        "role": user.role,
-        "status": user.status,
-        "password": user.password,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-    }
+    return keys.entity(tenant, KIND, user.id) | items.attributes(user)
 
 
 def _user(item: Item) -> StoredUser:
-    return StoredUser(
-        id=item["sk"],
-        email=item["email"],
-        name=item["name"],
-        role=item["role"],
-        status=item["status"],
-        password=item.get("password"),
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-    )
+    return items.entity(StoredUser, item)

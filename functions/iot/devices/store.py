@@ -23,9 +23,10 @@ KIND = "DEVICE"
 
 
 class StoredCertificate(TypedDict):
-    """A certificate that a device may connect with, by its id in IoT Core; `created_at` in epoch milliseconds."""
+    """A certificate that a device may connect with, as IoT Core names it; `created_at` in epoch milliseconds."""
 
     id: str
+    arn: str
     created_at: int
 
 
@@ -70,6 +71,24 @@ def shown(device: StoredDevice) -> Device:
     }
 
 
+def told(device: StoredDevice) -> dict[str, Any]:
+    """A device as events tell of it."""
+    row = shown(device)
+    return {
+        "device_id": row["id"],
+        "name": row["name"],
+        "type": row["type"],
+        "status": row["status"],
+        "tags": row["tags"],
+        "attributes": row["attributes"],
+        "certificates": [{"id": one["id"], "created_at": one["createdAt"]} for one in row["certificates"]],
+        "last_seen_at": row["lastSeenAt"],
+        "created_at": row["createdAt"],
+        "updated_at": row["updatedAt"],
+        "version": row["version"],
+    }
+
+
 LISTING = Listing(
     schema=Schema(
         {
@@ -107,12 +126,23 @@ def replace(
     versioned.write(before.version, versioned.replacement(_item(tenant, after, events), before.version), *beside)
 
 
-def remove(tenant: str, device_id: str, event: Mapping[str, Any], seconds: int) -> None:
-    """Delete a device. Raises `NotFound` where another did so first."""
-    try:
-        table.write(table.tombstone(keys.entity(tenant, KIND, device_id), [event], seconds))
-    except table.ConditionFailed:
-        raise NotFound from None
+def note(tenant: str, before: StoredDevice, after: StoredDevice) -> None:
+    """Write what no event tells of: the session, and when the device was last heard of. Raises `versioned.Changed`."""
+    changed = {name: value for name, value in items.attributes(after).items() if value != getattr(before, name)}
+    change = table.Update(
+        table.entities(),
+        keys.entity(tenant, KIND, after.id),
+        "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
+        table.PRESENT + " AND #version = :seen",
+        {**changed, "seen": before.version},
+    )
+    versioned.write(before.version, change)
+
+
+def remove(tenant: str, device: StoredDevice, event: Mapping[str, Any]) -> None:
+    """Delete a device. Raises `versioned.Changed` where it is not as it was read."""
+    tombstone = table.tombstone(keys.entity(tenant, KIND, device.id), [event], times.now())
+    versioned.write(device.version, versioned.replacement(tombstone.item, device.version))
 
 
 def get(tenant: str, device_id: str, *, consistent: bool = False) -> StoredDevice:

@@ -17,7 +17,7 @@ from functions.support.conversations.models import (
 )
 from hub import ids
 from hub.errors import NotFound
-from hub.store import keys, paging, table, versioned
+from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "CONVERSATION"
@@ -79,12 +79,7 @@ def addition(tenant: str, message: StoredMessage, event: Mapping[str, Any]) -> t
     """The write of a new message."""
     item = {
         **keys.belonging(tenant, MESSAGES, message.conversation_id, message.id),
-        "sender": message.sender,
-        "sender_id": message.sender_id,
-        "text": message.text,
-        "attachments": message.attachments,
-        "created_at": message.created_at,
-        "response_seconds": message.response_seconds,
+        **items.attributes(message, "conversation_id"),
         "events": [event],
     }
     return table.Put(table.entities(), item, table.ABSENT)
@@ -116,7 +111,7 @@ def messages(tenant: str, conversation_id: str, wanted: MessageParameters) -> pa
     )
     if not found.items:
         get(tenant, conversation_id)
-    return found.holding(_message(conversation_id, item) for item in found.items)
+    return found.holding(items.entity(StoredMessage, item, conversation_id=conversation_id) for item in found.items)
 
 
 def _queries(tenant: str, wanted: ConversationParameters) -> list[table.Query]:
@@ -185,20 +180,7 @@ def _item(tenant: str, conversation: StoredConversation) -> Item:
         **keys.index(1, tenant, _STATUS, status, item_id=place),
         **keys.index(2, tenant, _CHANNEL, conversation.channel, status, item_id=place),
         **keys.index(3, tenant, _USER, keys.part(conversation.user_id), status, item_id=place),
-        "user_id": conversation.user_id,
-        "channel": conversation.channel,
-        "status": status,
-        "created_at": conversation.created_at,
-        "updated_at": conversation.updated_at,
-        "version": conversation.version,
-        "assignee_id": conversation.assignee_id,
-        "satisfaction": conversation.satisfaction,
-        "rated_at": conversation.rated_at,
-        "message_count": conversation.message_count,
-        "last_message_at": conversation.last_message_at,
-        "waiting_since": conversation.waiting_since,
-        "closed_at": conversation.closed_at,
-        "contact": conversation.contact,
+        **items.attributes(conversation),
     }
     if conversation.assignee_id is not None:
         assignee = keys.part(conversation.assignee_id)
@@ -207,33 +189,4 @@ def _item(tenant: str, conversation: StoredConversation) -> Item:
 
 
 def _conversation(item: Item) -> StoredConversation:
-    return StoredConversation(
-        id=item["sk"],
-        user_id=item["user_id"],
-        channel=item["channel"],
-        status=item["status"],
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-        version=item["version"],
-        assignee_id=item.get("assignee_id"),
-        satisfaction=item.get("satisfaction"),
-        rated_at=item.get("rated_at"),
-        message_count=item["message_count"],
-        last_message_at=item.get("last_message_at"),
-        waiting_since=item.get("waiting_since"),
-        closed_at=item.get("closed_at"),
-        contact=item.get("contact"),
-    )
-
-
-def _message(conversation_id: str, item: Item) -> StoredMessage:
-    return StoredMessage(
-        id=item["sk"],
-        conversation_id=conversation_id,
-        sender=item["sender"],
-        sender_id=item["sender_id"],
-        text=item["text"],
-        attachments=item["attachments"],
-        created_at=item["created_at"],
-        response_seconds=item.get("response_seconds"),
-    )
+    return items.entity(StoredConversation, item)

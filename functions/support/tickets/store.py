@@ -14,7 +14,7 @@ from functions.support import totals
 from functions.support.conversations import store as conversations
 from functions.support.tickets.models import Priority, Status
 from hub.errors import NotFound
-from hub.store import keys, paging, table, versioned
+from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "TICKET"
@@ -86,7 +86,8 @@ def replace(
     """Write a changed ticket, and with it the comment of the change. Raises `versioned.Changed`."""
     writes: list[table.Operation] = [versioned.replacement(_item(tenant, after, events), before.version)]
     if comment is not None:
-        writes.append(table.Put(table.entities(), _comment_item(tenant, after.id, comment), table.ABSENT))
+        item = keys.belonging(tenant, COMMENTS, after.id, comment.id) | items.attributes(comment)
+        writes.append(table.Put(table.entities(), item, table.ABSENT))
     versioned.write(before.version, *writes)
 
 
@@ -144,7 +145,7 @@ def comments(tenant: str, ticket_id: str, number: int, size: int, cursor: str | 
     found = paging.read(query, number, size, cursor, lambda: get(tenant, ticket_id).comment_count)
     if not found.items:
         get(tenant, ticket_id)
-    return found.holding(map(_comment, found.items))
+    return found.holding(items.entity(StoredComment, item) for item in found.items)
 
 
 def _queries(
@@ -177,20 +178,7 @@ def _item(tenant: str, ticket: StoredTicket, events: Sequence[Mapping[str, Any]]
         **keys.entity(tenant, KIND, ticket.id),
         **keys.index(1, tenant, BY_STATUS, ticket.status, item_id=ticket.id),
         **keys.index(2, tenant, BY_PRIORITY, ticket.priority, ticket.status, item_id=ticket.id),
-        "title": ticket.title,
-        "description": ticket.description,
-        "status": ticket.status,
-        "priority": ticket.priority,
-        "customer_email": ticket.customer_email,
-        "assignee_id": ticket.assignee_id,
-        "tags": ticket.tags,
-        "conversation_id": ticket.conversation_id,
-        "created_at": ticket.created_at,
-        "updated_at": ticket.updated_at,
-        "resolved_at": ticket.resolved_at,
-        "closed_at": ticket.closed_at,
-        "comment_count": ticket.comment_count,
-        "version": ticket.version,
+        **items.attributes(ticket),
         "events": list(events),
     }
     if ticket.assignee_id is not None:
@@ -200,40 +188,4 @@ def _item(tenant: str, ticket: StoredTicket, events: Sequence[Mapping[str, Any]]
 
 
 def _ticket(item: Item) -> StoredTicket:
-    return StoredTicket(
-        id=item["sk"],
-        title=item["title"],
-        description=item["description"],
-        status=item["status"],
-        priority=item["priority"],
-        customer_email=item.get("customer_email"),
-        assignee_id=item.get("assignee_id"),
-        tags=item["tags"],
-        conversation_id=item.get("conversation_id"),
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-        resolved_at=item.get("resolved_at"),
-        closed_at=item.get("closed_at"),
-        comment_count=item["comment_count"],
-        version=item["version"],
-    )
-
-
-def _comment_item(tenant: str, ticket_id: str, comment: StoredComment) -> Item:
-    return {
-        **keys.belonging(tenant, COMMENTS, ticket_id, comment.id),
-        "author_id": comment.author_id,
-        "text": comment.text,
-        "internal": comment.internal,
-        "created_at": comment.created_at,
-    }
-
-
-def _comment(item: Item) -> StoredComment:
-    return StoredComment(
-        id=item["sk"],
-        author_id=item["author_id"],
-        text=item["text"],
-        internal=item["internal"],
-        created_at=item["created_at"],
-    )
+    return items.entity(StoredTicket, item)

@@ -19,6 +19,18 @@ def test_a_port_in_use_is_noticed() -> None:
     assert not port_in_use(port)
 
 
+@pytest.mark.parametrize("name", ["port", "also_port", "aws_port", "mqtt_port"])
+def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        taken = server.getsockname()[1]
+        free = iter(port for port in range(20_000, 30_000) if not port_in_use(port))
+        ports = {other: next(free) for other in ("port", "also_port", "aws_port", "mqtt_port")}
+        with pytest.raises(StackError, match=f"^Port {taken} is in use by another program; "):
+            run.run(Stack(root=tmp_path, state_dir=tmp_path, **{**ports, name: taken}))
+
+
 def test_stopping_is_fine_when_nothing_runs(tmp_path: Path) -> None:
     stack = Stack(root=tmp_path, state_dir=tmp_path)
     assert run.stop(stack) == "Nothing runs here."
@@ -56,8 +68,11 @@ def test_nothing_of_the_hosts_aws_settings_remains(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_addresses_of_a_stack(tmp_path: Path) -> None:
-    stack = Stack(root=tmp_path, state_dir=tmp_path / ".local", port=3100, also_port=3100, aws_port=4600)
+    stack = Stack(
+        root=tmp_path, state_dir=tmp_path / ".local", port=3100, also_port=3100, aws_port=4600, mqtt_port=8900
+    )
     assert stack.public_ports == (3100,)
     assert stack.base_url == "http://localhost:3100"
     assert stack.ws_url == "ws://localhost:3100/ws"
     assert stack.aws_endpoint == "http://127.0.0.1:4600"
+    assert stack.mqtt_endpoint == "localhost:8900"

@@ -1,10 +1,12 @@
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.store import items
 from hub.store.items import from_attribute, from_item, to_attribute, to_item
 
 # DynamoDB keeps 38 digits and magnitudes of 1e-130 to 1e125.
@@ -53,3 +55,35 @@ def test_what_is_no_value_is_refused(value: object) -> None:
 def test_an_attribute_type_that_is_never_written_is_refused() -> None:
     with pytest.raises(TypeError):
         from_attribute({"SS": ["a"]})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """As rooms write their entities."""
+
+    id: str
+    tenant: str
+    name: str
+    note: str | None
+    version: int = 1
+    tags: list[str] = field(default_factory=list)
+
+
+def test_an_entity_is_written_and_read_without_what_its_key_tells() -> None:
+    stored = Stored("x_1", "t", "名", None, 3, ["a"])
+    written = items.attributes(stored, "tenant")
+    assert written == {"name": "名", "note": None, "version": 3, "tags": ["a"]}
+    item = {"pk": "T#t#X", "sk": "x_1", "events": [], **from_item(to_item(written))}
+    assert items.entity(Stored, item, tenant="t") == stored
+
+
+def test_what_an_item_lacks_has_its_default_each_time_a_new_one() -> None:
+    item = {"sk": "x_1", "name": "a"}
+    one, other = (items.entity(Stored, item, tenant="t") for _ in range(2))
+    assert one == Stored("x_1", "t", "a", None)
+    assert one.tags is not other.tags
+
+
+def test_what_is_read_apart_stands_before_the_item() -> None:
+    item = {"sk": "LATEST", "name": "a", "tenant": "not this"}
+    assert items.entity(Stored, item, tenant="t", id="x_2") == Stored("x_2", "t", "a", None)

@@ -5,8 +5,9 @@ deserializer answers `Decimal`, which neither JSON nor pydantic takes as it is.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 Item = dict[str, Any]
@@ -14,22 +15,39 @@ Item = dict[str, Any]
 T = TypeVar("T")
 
 
-def attributes(entity: Any) -> Item:
-    """The attributes of an entity's item: the fields of its dataclass, without `id`, which is the sort key."""
-    return {field.name: getattr(entity, field.name) for field in fields(entity) if field.name != "id"}
+def attributes(entity: Any, *apart: str) -> Item:
+    """The attributes of an entity's item: the fields of its dataclass, without `id`, which is the sort key.
+
+    Fields that the item has otherwise, or not at all, are named in `apart` and left out.
+    """
+    # mypy takes no class for hashable.
+    names = _fields(type(entity))  # type: ignore[arg-type]
+    return {name: getattr(entity, name) for name in names if name != "id" and name not in apart}
 
 
-def entity(shape: type[T], item: Mapping[str, Any]) -> T:
-    """Read back what `attributes` wrote; a field that the item lacks has its default, or is `None`."""
-    values: Item = {}
-    for field in fields(shape):  # type: ignore[arg-type]
-        if field.name == "id":
-            values["id"] = item["sk"]
-        elif field.name in item:
-            values[field.name] = item[field.name]
-        elif field.default is MISSING and field.default_factory is MISSING:
-            values[field.name] = None
-    return shape(**values)
+def entity(shape: type[T], item: Mapping[str, Any], **apart: Any) -> T:
+    """Read back what `attributes` wrote; `apart` are the fields that it left out.
+
+    A field that the item lacks has its default, or is `None`.
+    """
+    known = _fields(shape)  # type: ignore[arg-type]
+    values = {name: item[name] if name in item else absent() for name, absent in known.items()}
+    if "id" in values:
+        values["id"] = item["sk"]
+    return shape(**{**values, **apart})
+
+
+@cache
+def _fields(shape: type) -> Mapping[str, Callable[[], Any]]:
+    """The fields of a dataclass, each with what makes the value it has where an item lacks it."""
+    return {field.name: _absent(field) for field in fields(shape)}
+
+
+def _absent(field: Field[Any]) -> Callable[[], Any]:
+    if field.default_factory is not MISSING:
+        return field.default_factory
+    default = None if field.default is MISSING else field.default
+    return lambda: default
 
 
 def to_item(values: Mapping[str, Any]) -> Item:

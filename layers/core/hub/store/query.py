@@ -100,13 +100,16 @@ class ListQuery:
         return chosen
 
     def sorted(self, rows: Iterable[Row]) -> list[Row]:
-        """Order rows: missing values last either way, then by value (texts by code point), equal ones by id."""
+        """Order rows: missing values last either way, then by value, equal ones by id.
+
+        Texts are ordered by code point, numbers as doubles: as indexes have them.
+        """
         return sorted(rows, key=self.key, reverse=self.descending)
 
     def key(self, row: Row) -> Key:
         """The place of a row in the order, which is read from the greatest key down when `descending`."""
         value = filters.as_kind(filters.at(row, self.sort), self.schema.fields[self.sort])
-        return self._key(value[:MAX_SORT_CHARACTERS] if isinstance(value, str) else value, row["id"])
+        return self._key(_sort_value(value), row["id"])
 
     def follows(self, row: Row) -> bool:
         """Whether a row stands behind `after`."""
@@ -125,14 +128,13 @@ class ListQuery:
         if not cursor:
             return self
         try:
-            content = from_json(paging.read_cursor(cursor, MAX_CURSOR), allow_inf_nan=False)
-        except ValueError:
-            content = None
-        match content:
-            case [fingerprint, written, str(row_id)] if fingerprint == self._fingerprint():
-                value = filters.as_kind(written, self.schema.fields[self.sort])
-                if written is None or value is not None:
-                    return replace(self, after=(value, row_id))
+            match from_json(paging.read_cursor(cursor, MAX_CURSOR), allow_inf_nan=False):
+                case [fingerprint, written, str(row_id)] if fingerprint == self._fingerprint():
+                    value = _sort_value(filters.as_kind(written, self.schema.fields[self.sort]))
+                    if written is None or value is not None:
+                        return replace(self, after=(value, row_id))
+        except (ValueError, OverflowError):
+            pass
         raise InvalidRequest(FieldError("cursor", "malformed"))
 
     def _says(self, row: Row) -> bool:
@@ -213,6 +215,15 @@ def run(query: ListQuery, rows: Iterable[Row]) -> Page[dict[str, Any]]:
     start = (query.page - 1) * query.size
     items = [query.project(row) for row in query.sorted(counted)[start : start + query.size]]
     return OffsetPage(items, query.page, query.size, len(counted))
+
+
+def _sort_value(value: Scalar | None) -> Scalar | None:
+    match value:
+        case str():
+            return value[:MAX_SORT_CHARACTERS]
+        case int() if not isinstance(value, bool):
+            return float(value)
+    return value
 
 
 def _contradictions(parameters: Mapping[str, str], schema: Schema) -> Iterator[FieldError]:

@@ -16,7 +16,7 @@ Expects = Callable[[int], None]
 class Changed(Exception):
     """The thing is not as it was read, or is being written right now: nothing was written.
 
-    `version` is the one that stands there.
+    `version` is the one that stands there, 0 where nothing does any more.
     """
 
     def __init__(self, version: int) -> None:
@@ -34,7 +34,7 @@ def write(seen: int, *operations: table.Operation) -> None:
     try:
         table.write(*operations)
     except table.ConditionFailed as failure:
-        raise Changed(failure.item["version"] if failure.item else 0) from None
+        raise Changed((failure.item or {}).get("version", 0)) from None
     except table.Contended:
         raise Changed(seen) from None
 

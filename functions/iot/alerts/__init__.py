@@ -1,0 +1,1 @@
+"""Alerts that devices raise (CONTRACT section 10)."""

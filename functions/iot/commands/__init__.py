@@ -1,0 +1,1 @@
+"""Commands to devices, and what became of them (CONTRACT section 10)."""
