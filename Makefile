@@ -45,7 +45,7 @@ build: venv ## Build functions and layers for the embedded run
 	@python -m local build
 
 .PHONY: run
-run: venv ## The whole system on ports 3000 and 9527 (DETACH=1: in the background)
+run: venv ## The whole system on ports 3000 and 9527, devices on 8883 (DETACH=1: in the background)
 	@exec python -m local run $(if $(DETACH),--detach)
 
 .PHONY: stop
@@ -132,7 +132,7 @@ redrive: venv ## Dead letters: list them, or send them back with QUEUE=<name>|al
 	@python -m operations redrive $(if $(STACK),--stack "$(STACK)") $(if $(SHOW),--show "$(SHOW)") $(if $(QUEUE),--send $(QUEUE))
 
 .PHONY: rebuild-statistics
-rebuild-statistics: venv ## Count the support desk's figures anew, TENANT=<name>: of one; STACK=hub-dev: on AWS
+rebuild-statistics: venv ## Count the support desk's figures and all totals anew, TENANT=<name>: of one; STACK=hub-dev: on AWS
 	@python -m operations rebuild-statistics $(if $(STACK),--stack "$(STACK)") $(if $(TENANT),--tenant "$(TENANT)")
 
 .PHONY: clean

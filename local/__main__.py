@@ -74,7 +74,7 @@ def _device(options: argparse.Namespace) -> int:
 
     try:
         credentials = device.Credentials.read(options.credentials, options.key)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackError(f"{options.credentials} is no answer of POST /v1/iot/devices: {error}") from None
     stack = _stack(options)
     ca = options.ca or (stack.mqtt_ca_file if credentials.host == MQTT_HOST else None)

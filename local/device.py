@@ -26,6 +26,7 @@ _KEEP_ALIVE_SECONDS = 30
 _SESSION_SECONDS = 3600
 _LONGEST_PAUSE_SECONDS = 60
 _REMEMBERED_COMMANDS = 1000
+_LONGEST_MESSAGE = 1000
 _LEVELS = ("info", "warning", "critical")
 
 
@@ -48,10 +49,10 @@ class Credentials:
     def read(cls, answer: Path, key: Path | None = None) -> "Credentials":
         """From the answer of `POST /v1/iot/devices` or of `POST …/certificates`; `key` is the device's own, if any.
 
-        Raises `OSError`, `ValueError`, `KeyError`, `TypeError` for a file that is something else.
+        Raises `OSError`, `ValueError`, `KeyError`, `TypeError`, `AttributeError` for a file that is something else.
         """
         data = json.loads(answer.read_text())["data"]
-        found = data["credentials"] if "credentials" in data else data
+        found = data.get("credentials", data)
         host, _, port = found["endpoint"].partition(":")
         private_key = key.read_text() if key else found["privateKey"]
         if private_key is None:
@@ -124,6 +125,7 @@ class Device:
         level, _, message = text.partition(" ")
         if level not in _LEVELS or not message:
             level, message = "warning", text
+        message = message[:_LONGEST_MESSAGE]
         self._publish(self._topics["alerts"], {"level": level, "message": message, "data": self._lamp.state})
         _say(f"alert ({level}): {message}")
 

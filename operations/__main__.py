@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--send", nargs="+", metavar="QUEUE", help="send the letters of these queues back; all: of all"
     )
-    command = commands.add_parser("rebuild-statistics", help="count the figures of the support desk anew")
+    command = commands.add_parser(
+        "rebuild-statistics", help="count the support desk's figures and the totals of lists anew"
+    )
     _add_stack(command)
     command.add_argument("--tenant", help="this one only; without it, all")
     return parser

@@ -67,6 +67,32 @@ _NEW_CUSTOMER = {
     "industry": "互联网",
     "contact": {"name": "张经理", "phone": "13800138000"},
 }
+_NEW_DEVICE = {"name": "客厅灯", "type": "lamp", "tags": ["家"], "attributes": {"房间": "客厅"}}
+_CERTIFICATE_ID = "8bc98c6f2b1d4a1d9b9f0c0a5d6f3e7b2c4d8e9f0a1b2c3d4e5f60718293a4b5"
+_THING = "default:device_001"
+_DEVICE = _NEW_DEVICE | {
+    "id": "device_001",
+    "status": "online",
+    "certificates": [{"id": _CERTIFICATE_ID, "createdAt": "2024-01-15T10:30:00Z"}],
+    "lastSeenAt": "2024-01-15T10:35:00Z",
+    "createdAt": "2024-01-15T10:30:00Z",
+    "updatedAt": "2024-01-15T10:30:00Z",
+    "version": 2,
+}
+_DEVICE_CREDENTIALS = {
+    "certificateId": _CERTIFICATE_ID,
+    "certificate": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+    "privateKey": "-----BEGIN RSA PRIVATE KEY-----\n…\n-----END RSA PRIVATE KEY-----\n",
+    "endpoint": "a1b2c3d4e5f6g7-ats.iot.us-east-1.amazonaws.com",
+    "clientId": _THING,
+    "caUrl": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
+    "topics": {
+        "commands": f"hub-prod/{_THING}/commands",
+        "acknowledgements": f"hub-prod/{_THING}/commands/ack",
+        "alerts": f"hub-prod/{_THING}/alerts",
+        "shadow": f"$aws/things/{_THING}/shadow",
+    },
+}
 _FIGURES = {
     "attempts": 104,
     "delivered": 99,
@@ -78,6 +104,13 @@ _REPLAY = {
     "replay_id": "replay_1234567890",
     "since": "2024-01-15T10:00:00.000Z",
     "until": "2024-01-15T11:00:00.000Z",
+}
+_NEW_ORDER = {
+    "customerId": "cust_001",
+    "items": [{"name": "企业版年费", "sku": "ENT-1Y", "quantity": 2, "unitPrice": 499900}],
+    "amount": 999800,
+    "currency": "CNY",
+    "note": "加急",
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -205,6 +238,44 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "succeeded": 1,
         "failed": 1,
+    },
+    "NewOrder": _NEW_ORDER,
+    "OrderChange": {"note": "已联系客户", "metadata": {"来源": "官网"}},
+    "Payment": {"method": "alipay", "reference": "2024011522001"},
+    "Cancellation": {"reason": "客户改变主意"},
+    "NewRefund": {"amount": 100, "reason": "少发一件"},
+    "Order": _NEW_ORDER
+    | {
+        "id": "order_001",
+        "customerName": "示例科技有限公司",
+        "metadata": {},
+        "status": "partially_refunded",
+        "paymentMethod": "alipay",
+        "paymentReference": "2024011522001",
+        "cancelReason": None,
+        "refunds": [{"amount": 100, "reason": "少发一件", "createdAt": "2024-01-16T09:00:00Z"}],
+        "refundedAmount": 100,
+        "createdAt": "2024-01-15T10:30:00Z",
+        "updatedAt": "2024-01-16T09:00:00Z",
+        "paidAt": "2024-01-15T10:31:00Z",
+        "cancelledAt": None,
+        "refundedAt": "2024-01-16T09:00:00Z",
+        "version": 3,
+    },
+    "NewDevice": _NEW_DEVICE,
+    "DeviceChange": {"name": "卧室灯", "tags": []},
+    "Device": _DEVICE,
+    "DeviceWithCredentials": _DEVICE
+    | {"status": "offline", "lastSeenAt": None, "version": 1, "credentials": _DEVICE_CREDENTIALS},
+    "DeviceCredentials": _DEVICE_CREDENTIALS,
+    "DeviceShadowChange": {"desired": {"on": True, "brightness": 80}},
+    "DeviceShadow": {
+        "desired": {"on": True, "brightness": 80},
+        "reported": {"on": True, "brightness": 10},
+        "delta": {"brightness": 80},
+        "desiredAt": "2024-01-15T10:35:00Z",
+        "reportedAt": "2024-01-15T10:31:00Z",
+        "version": 3,
     },
     # Document 1 section 4.
     "NewWebhook": {

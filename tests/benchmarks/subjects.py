@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, identity, statistics, tickets
+from tests.benchmarks import conversations, customers, identity, orders, statistics, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -29,7 +29,9 @@ def subjects() -> list[Subject]:
         *identity.subjects(),
         *_webhooks(),
         *conversations.subjects(),
+        *orders.subjects(),
         *tickets.subjects(),
+        *customers.subjects(),
         *statistics.subjects(),
         *_reference(),
         *_workers(),

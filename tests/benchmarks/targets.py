@@ -19,7 +19,11 @@ _CHANGED = "read, then written on condition that nobody changed it meanwhile"
 _SCRYPT = "scrypt is meant to take long"
 _RSA = "the token's signature is verified"
 _RECORDS = "an entity, its event and its audit record become attribute values"
+_ORDER = "an order, its index keys and its event become attribute values"
+_INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
 _TICKET = "a ticket, its index keys and its event become attribute values"
+_CUSTOMER = "a customer, its index keys and its event become attribute values, and its name an item"
+_INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
 _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
 _QUARTERS = "every quarter of an hour is put into its day of the time zone; the sample has something in each"
@@ -49,13 +53,28 @@ _REASONS = {
     "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
     "PATCH /v1/conversations/{conversation_id}": _CHANGED,
     "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
+    "POST /v1/orders": "the customer's name is read, then the order is written if the customer stands",
+    "GET /v1/orders (limit, customerId)": _INDEX,
+    "GET /v1/orders (limit, status)": _INDEX,
+    "GET /v1/orders (limit, sort)": _INDEX,
+    "PATCH /v1/orders/{order_id}": _CHANGED,
+    **dict.fromkeys((f"POST /v1/orders/{{order_id}}/{one}" for one in ("pay", "cancel", "refund")), _CHANGED),
     "POST /v1/tickets (from a conversation)": "the customer's question is read, then the ticket is written if its "
     "conversation stands",
-    "GET /v1/tickets (status)": "an index of keys, so that most changes cost no write of it; then the rows at once",
+    "GET /v1/tickets (status)": _INDEX,
     "GET /v1/tickets (assignee_id)": "the same of all five statuses",
     "PATCH /v1/tickets/{ticket_id}": _CHANGED,
     "PATCH /v1/tickets/{ticket_id} (comment)": _CHANGED,
     "POST /v1/tickets/{ticket_id}/comments": "the ticket is read, then written with its comment",
+    "POST /v1/customers/batch": "names are read, then two transactions of fifty customers each",
+    "POST /v1/customers/batch (1)": "its name is read first, as others of a batch must not fail for it",
+    "GET /v1/customers (limit, industry)": _INDEX,
+    "GET /v1/customers (limit, sort=amount)": "the same, and who has no amount comes last",
+    "GET /v1/customers (limit, sort=name)": "the names, which stand by themselves; then the rows at once",
+    "PUT /v1/customers/{customer_id}": _CHANGED,
+    "PATCH /v1/customers/{customer_id}": _CHANGED,
+    "PATCH /v1/customers/{customer_id} (name)": _CHANGED,
+    "DELETE /v1/customers/{customer_id}": "read for its name and its event, then deleted with its name",
     "GET /v1/statistics (366 days)": "a megabyte of hours is read at a time; every one of them has all there can be",
     "PUT /v1/users/{user_id}": _CHANGED,
     "PATCH /v1/users/{user_id}": _CHANGED,
@@ -105,6 +124,11 @@ _CPU_REASONS = {
     **dict.fromkeys(("POST /oauth/revoke", "POST /v1/oauth/revoke"), _RSA),
     **dict.fromkeys(("POST /oauth/introspect", "POST /v1/oauth/introspect"), _RSA),
     **dict.fromkeys(("GET /oauth/authorize", "GET /v1/oauth/authorize"), "a page is made"),
+    "POST /v1/orders": _ORDER,
+    "PATCH /v1/orders/{order_id}": _ORDER,
+    **dict.fromkeys((f"POST /v1/orders/{{order_id}}/{one}" for one in ("pay", "cancel", "refund")), _ORDER),
+    **dict.fromkeys((f"GET /v1/orders ({one})" for one in ("page", "limit", "limit, customerId")), _ROW),
+    **dict.fromkeys((f"GET /v1/orders (limit, {one})" for one in ("status", "sort")), _ROW),
     "POST /v1/tickets": _TICKET,
     "POST /v1/tickets (from a conversation)": _TICKET,
     **dict.fromkeys(("GET /v1/tickets", "GET /v1/tickets (cursor)", "GET /v1/tickets (status)"), _ROW),
@@ -113,6 +137,16 @@ _CPU_REASONS = {
     "PATCH /v1/tickets/{ticket_id} (comment)": _TICKET,
     "POST /v1/tickets/{ticket_id}/comments": _TICKET,
     "GET /v1/tickets/{ticket_id}/comments": _ROW,
+    **dict.fromkeys(("POST /v1/customers", "PUT /v1/customers/{customer_id}"), _CUSTOMER),
+    **dict.fromkeys((f"PATCH /v1/customers/{{customer_id}}{note}" for note in ("", " (name)")), _CUSTOMER),
+    "DELETE /v1/customers/{customer_id}": _CUSTOMER,
+    "POST /v1/customers/batch": "a hundred customers, each as above",
+    "POST /v1/customers/batch (1)": _CUSTOMER,
+    "GET /v1/customers": _ROW,
+    **dict.fromkeys(
+        (f"GET /v1/customers (limit{more})" for more in ("", ", industry", ", sort=amount", ", sort=name", ", search")),
+        _ROW,
+    ),
     **dict.fromkeys(("GET /v1/statistics", "GET /v1/statistics (366 days)"), _QUARTERS),
     "POST /api/auth/login": _SCRYPT,
     "POST /api/auth/verify": _RSA,

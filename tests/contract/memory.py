@@ -15,8 +15,9 @@ from unittest.mock import patch
 import boto3
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, utils
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from moto import mock_aws
+from moto.iot.models import IoTBackend
 from moto.kms.utils import RSAPrivateKey
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
@@ -40,6 +41,9 @@ _SETTINGS = {
     "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
+    "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
+    "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
@@ -66,7 +70,7 @@ class Tenant:
 def data_plane() -> Iterator[None]:
     """Tables, key, queues, bus, state machines and the policy of devices, empty."""
     # Passwords carry the cost of their hash; one that keeps an attacker busy keeps tests busy too.
-    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), mock_aws():
+    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), _iot_core(), mock_aws():
         _forget()
         _make()
         try:
@@ -170,6 +174,27 @@ def device_policy() -> dict[str, Any]:
     return document
 
 
+@contextmanager
+def _iot_core() -> Iterator[None]:
+    """Certificates from a CSR are active where that was asked for only, which moto takes any text for.
+
+    All have one key: making them takes longer than most tests.
+    """
+    make = IoTBackend.create_certificate_from_csr
+
+    def made(backend: IoTBackend, csr: str, set_as_active: Any) -> Any:
+        return make(backend, csr, set_as_active == "true")
+
+    keys = SimpleNamespace(generate_private_key=lambda **_: _rsa_key(), RSAPrivateKey=rsa.RSAPrivateKey)
+    with patch.object(IoTBackend, "create_certificate_from_csr", made), patch("moto.iot.models.rsa", keys):
+        yield
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
 def _make() -> None:
     dynamodb = client("dynamodb")
     for name in ("Table", "ActivityTable"):
@@ -181,23 +206,32 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
+    client("s3").create_bucket(Bucket="files-bucket")
     sqs = client("sqs")
     for name in (
         "PoisonEventsQueue",
         "WebhookDeliveryQueue",
         "WebhookSlowDeliveryQueue",
+        "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
     events = client("events")
     events.create_event_bus(Name="hub")
-    statistics = TEMPLATE["Resources"]["SupportStatisticsRule"]["Properties"]["EventPattern"]
-    for queue, pattern in (("Subscriber", {"source": [{"prefix": "hub."}]}), ("SupportStatisticsQueue", statistics)):
+    patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
+    for name in ("Totals", "SupportStatistics"):
+        patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
+    for queue, pattern in patterns.items():
         events.put_rule(Name=queue, EventBusName="hub", EventPattern=json.dumps(pattern))
         arn = f"arn:aws:sqs:{REGION}:123456789012:{queue}"
         events.put_targets(Rule=queue, EventBusName="hub", Targets=[{"Id": queue, "Arn": arn}])
-    for name in ("WebhookRetryStateMachine", "WebhookReplayStateMachine"):
+    for name in (
+        "WebhookRetryStateMachine",
+        "WebhookReplayStateMachine",
+        "ImportStateMachine",
+        "ExportStateMachine",
+    ):
         client("stepfunctions").create_state_machine(
             name=name,
             definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',

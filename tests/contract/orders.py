@@ -1,16 +1,12 @@
 """What tests of orders share: a customer and an order, and what becomes of an order."""
 
+from itertools import count
 from typing import Any
 
 from tests.conftest import Answer, Deployment
+from tests.contract import customers
 
-CUSTOMERS, ORDERS = "/v1/customers", "/v1/orders"
-CUSTOMER = {
-    "name": "示例科技有限公司",
-    "industry": "互联网",
-    "contact": {"name": "张经理", "phone": "13800138000"},
-}
-"""Document 3, "请求体"."""
+ORDERS = "/v1/orders"
 
 ITEMS = [
     {"name": "企业版年费", "sku": "ENT-1Y", "quantity": 2, "unitPrice": 499_900},
@@ -19,14 +15,7 @@ ITEMS = [
 AMOUNT = 999_900
 """What they come to, in fen."""
 
-ENGLISH = {"accept-language": "en-US"}
-
-
-def make_customer(api: Deployment, name: str = "示例科技有限公司") -> dict[str, Any]:
-    """Make a customer."""
-    answer = api.call("POST", CUSTOMERS, CUSTOMER | {"name": name})
-    assert answer.status == 201, answer.text
-    return dict(answer.json["data"])
+_NUMBERS = count()
 
 
 def new_order(customer: str, **more: Any) -> dict[str, Any]:
@@ -36,7 +25,7 @@ def new_order(customer: str, **more: Any) -> dict[str, Any]:
 
 def make(api: Deployment, customer: str = "", **more: Any) -> dict[str, Any]:
     """Make an order, by default of a customer of its own."""
-    of = customer or make_customer(api, f"客户 {more.get('note', '')}")["id"]
+    of = customer or customers.make(api, name=f"客户 {next(_NUMBERS)}")["id"]
     answer = api.call("POST", ORDERS, new_order(of, **more))
     assert answer.status == 201, answer.text
     return dict(answer.json["data"])
@@ -66,12 +55,3 @@ def listed(api: Deployment, query: str = "") -> list[str]:
     answer = api.call("GET", ORDERS + query)
     assert answer.status == 200, answer.text
     return [item["id"] for item in answer.json["data"]["items"]]
-
-
-def refused(answer: Answer, status: int, code: int, message: str) -> dict[str, str]:
-    """Check the shape of a refusal in document 3's style; answers with the message of each field."""
-    assert (answer.status, set(answer.json)) == (status, {"code", "message", "errors", "requestId"}), answer.text
-    assert (answer.json["code"], answer.json["message"]) == (code, message)
-    assert answer.json["requestId"] == answer.headers["X-Request-ID"]
-    assert len(answer.text) < 1000, "an error does not throw back what was sent"
-    return {error["field"]: error["message"] for error in answer.json["errors"]}

@@ -14,7 +14,7 @@ from hub.events import Caller
 from hub.store import keys, table
 from local.openapi.discovery import resolvers
 from tests.conftest import ROOT, Answer, Clock, Deployment, handlers, new_tenant
-from tests.contract import memory
+from tests.contract import memory, orders
 
 RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
 PROTECTED = sorted(key for key, (_, route) in RESOLVERS.items() if not route.public)
@@ -31,6 +31,16 @@ BODIES: dict[str, Any] = {
     "POST /v1/conversations": {"user_id": "user_123", "channel": "web"},
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "customer", "text": "a"},
+    "POST /v1/iot/devices": {"name": "a"},
+    "PUT /v1/iot/devices/{device_id}": {"name": "b"},
+    "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
+    "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"on": True}},
+    "POST /v1/orders": {
+        "customerId": "cust_none",
+        "items": [{"name": "a", "quantity": 1, "unitPrice": 1}],
+        "currency": "CNY",
+    },
+    "PATCH /v1/orders/{order_id}": {"note": "a"},
     "POST /v1/tickets": {"title": "a"},
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
     "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},
@@ -54,6 +64,9 @@ NOBODYS = {
     "grant_id": "g_none",
     "replay_id": "replay_none",
     "conversation_id": "conv_none",
+    "device_id": "device_none",
+    "certificate_id": "0" * 64,
+    "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
     "webhook_id": "wh_none",
@@ -157,11 +170,15 @@ def ids(deployment: Deployment) -> dict[str, str]:
     oauth_apps.remember_consent(Caller("default", "enterprise", user, "req"), user, app, ["read"])
     webhook = deployment.new_webhook()["id"]
     replay = call(deployment, "POST /v1/webhooks/{webhook_id}/replay", {"webhook_id": webhook})
+    device = deployment.call("POST", "/v1/iot/devices", BODIES["POST /v1/iot/devices"]).json["data"]
     return {
         "api_key_id": deployment.new_key("read")["id"],
         "app_id": app,
         "grant_id": f"{user}.{app}",
         "conversation_id": _made(deployment, "/v1/conversations"),
+        "device_id": device["id"],
+        "certificate_id": device["certificates"][0]["id"],
+        "order_id": orders.make(deployment)["id"],
         "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
         "webhook_id": webhook,
@@ -174,7 +191,7 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = ("API_KEY", "CONSENT", "CONVERSATION", "OAUTH_APP", "TICKET", "USER", "WEBHOOK")
+        kinds = ("API_KEY", "CONSENT", "CONVERSATION", "DEVICE", "OAUTH_APP", "ORDER", "TICKET", "USER", "WEBHOOK")
         partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
@@ -191,7 +208,7 @@ def test_another_tenants_thing_does_not_exist(
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
     for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
-    for path in ("/v1/conversations", "/v1/tickets"):
+    for path in ("/v1/conversations", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
         assert other_tenant.call("GET", path).json["data"]["items"] == []
     users = other_tenant.call("GET", "/v1/users").json["data"]["items"]
     assert [user["email"] for user in users] == ["admin@example.com"]

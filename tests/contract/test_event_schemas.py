@@ -49,6 +49,8 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _talk(caller)
         _resolve(caller)
         _deal(caller)
+        _sell(caller)
+        _connect(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -96,6 +98,33 @@ def _deal(caller: events.Caller) -> None:
     made = service.create(caller, NewCustomer(name="示例科技有限公司", contact=contact, customFields={"等级": 1}))
     service.change(caller, made.data["id"], CustomerChange(status="inactive", customFields={}), lambda _: None)
     service.delete(caller, made.data["id"])
+
+
+def _sell(caller: events.Caller) -> None:
+    """An order that is paid and partly refunded, and one that is cancelled."""
+    from functions.crm.customers import service as customers
+    from functions.crm.customers.models import NewCustomer
+    from functions.crm.orders import service
+    from functions.crm.orders.models import Cancellation, NewOrder, NewOrderItem, NewRefund, Payment
+
+    customer = customers.create(caller, NewCustomer(name="订货有限公司")).data["id"]
+    items = [NewOrderItem(name="企业版年费", sku="ENT-1Y", quantity=2, unitPrice=499_900)]
+    wanted = NewOrder(customerId=customer, items=items, currency="CNY", note="加急", metadata={"来源": "官网"})
+    paid, cancelled = (service.create(caller, wanted).data["id"] for _ in range(2))
+    service.pay(caller, paid, Payment(method="alipay", reference="2026112022001"))
+    service.refund(caller, paid, NewRefund(amount=100, reason="少发一件"))
+    service.cancel(caller, cancelled, Cancellation(reason="客户改变主意"))
+
+
+def _connect(caller: events.Caller) -> None:
+    """A device that is made, changed and deleted."""
+    from functions.iot.devices import service
+    from functions.iot.devices.models import DeviceChange, NewDevice
+
+    wanted = NewDevice(name="客厅灯", type="lamp", tags=["家"], attributes={"房间": "客厅"})
+    made = service.create(caller, wanted).data["id"]
+    service.change(caller, made, DeviceChange(type=None), lambda _: None)
+    service.delete(caller, made)
 
 
 def _agreed() -> list[dict[str, Any]]:

@@ -118,6 +118,8 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_conversations(client)
     use_tickets(client)
     use_customers(client)
+    use_orders(client)
+    use_devices(client)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -275,6 +277,65 @@ def use_customers(client: Client) -> None:
     assert client.exchanges[-1].status == 412
     client(f"DELETE {one}", customer_id=made_id)
     client(f"DELETE {one}", customer_id=made_id)
+
+
+def use_orders(client: Client) -> None:
+    one = "/v1/orders/{order_id}"
+    customer = client("POST /v1/customers", {"name": "订货有限公司"})["data"]["id"]
+    wanted = EXAMPLES["NewOrder"] | {"customerId": customer}
+    made_id, other_id = (client("POST /v1/orders", wanted)["data"]["id"] for _ in range(2))
+    for wrong in ({}, {"currency": "RMB"}, {"amount": 1}, {"amount": 1.5}, {"customerId": "cust_none"}):
+        client("POST /v1/orders", wanted | wrong if wrong else {})
+    for asked in (
+        {},
+        {"page": "1", "pageSize": "1", "sort": "amount", "status[in]": "pending,paid"},
+        {"limit": "1", "customerId": customer},
+        {"fields": "id,amount", "search": "加急", "createdAt[gte]": "2024-01-01"},
+        {"amount[like]": "1"},
+    ):
+        client("GET /v1/orders", query=asked)
+    client(f"GET {one}", order_id=made_id)
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, order_id=made_id)
+    client(f"GET {one}", order_id="order_none")
+    client(f"PATCH {one}", EXAMPLES["OrderChange"], headers={"if-match": '"2"'}, order_id=made_id)
+    assert client.exchanges[-1].status == 412
+    client(f"PATCH {one}", EXAMPLES["OrderChange"], headers={"if-match": '"1"'}, order_id=made_id)
+    client(f"POST {one}/refund", EXAMPLES["NewRefund"], order_id=made_id)
+    assert client.exchanges[-1].status == 422
+    client(f"POST {one}/pay", EXAMPLES["Payment"], order_id=made_id)
+    client(f"POST {one}/cancel", order_id=made_id)
+    client(f"POST {one}/refund", EXAMPLES["NewRefund"], order_id=made_id)
+    client(f"POST {one}/refund", {"amount": 0}, order_id=made_id)
+    client(f"POST {one}/refund", order_id=made_id)
+    client(f"POST {one}/cancel", EXAMPLES["Cancellation"], order_id=other_id)
+
+
+def use_devices(client: Client) -> None:
+    one = "/v1/iot/devices/{device_id}"
+    made = client("POST /v1/iot/devices", EXAMPLES["NewDevice"])["data"]
+    client("POST /v1/iot/devices", {"name": "灯", "csr": "a"})
+    for asked in ({}, {"limit": "1"}, {"fields": "id,lastSeenAt", "search": "灯"}, {"colour": "red"}):
+        client("GET /v1/iot/devices", query=asked)
+    client(f"GET {one}", device_id=made["id"])
+    client(f"GET {one}", headers={"if-none-match": '"1"'}, device_id=made["id"])
+    assert client.exchanges[-1].status == 304
+    for method in ("PUT", "PATCH"):
+        client(f"{method} {one}", EXAMPLES["DeviceChange"] | {"name": method}, device_id=made["id"])
+    client(f"PATCH {one}", {"name": "灯"}, headers={"if-match": '"1"'}, device_id=made["id"])
+    assert client.exchanges[-1].status == 412
+    client(f"GET {one}/shadow", device_id=made["id"])
+    client(f"PATCH {one}/shadow", EXAMPLES["DeviceShadowChange"], device_id=made["id"])
+    client(f"PATCH {one}/shadow", {"desired": {"on": True}, "version": 7}, device_id=made["id"])
+    assert client.exchanges[-1].status == 409
+    client(f"PATCH {one}/shadow", {}, device_id=made["id"])
+    for status in (201, 422):
+        client(f"POST {one}/certificates", {}, device_id=made["id"])
+        assert client.exchanges[-1].status == status
+    certificate = f"DELETE {one}/certificates/{{certificate_id}}"
+    for _ in range(2):
+        client(certificate, device_id=made["id"], certificate_id=made["credentials"]["certificateId"])
+    for method in ("DELETE", "DELETE", "GET"):
+        client(f"{method} {one}", device_id=made["id"])
 
 
 def use_statistics(client: Client) -> None:

@@ -7,24 +7,13 @@ from typing import Any
 import pytest
 
 from functions.crm.orders import service
+from functions.webhooks import delivery, payload
 from hub import ids
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
-from tests.contract.orders import (
-    AMOUNT,
-    CUSTOMERS,
-    ENGLISH,
-    ITEMS,
-    ORDERS,
-    listed,
-    make,
-    make_customer,
-    move,
-    moved,
-    new_order,
-    refused,
-    shown,
-)
+from tests.contract.customers import CUSTOMERS, ENGLISH, refused
+from tests.contract.customers import make as make_customer
+from tests.contract.orders import AMOUNT, ITEMS, ORDERS, listed, make, move, moved, new_order, shown
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 RULE = "业务规则校验失败"
@@ -240,7 +229,7 @@ def test_a_post_sent_twice_is_done_once(deployment: Deployment) -> None:
     assert refused(other, 422, 42201, "该 Idempotency-Key 已用于不同的请求") == {}
     order = first.json["data"]
     for way, body in (("pay", {"method": "wechat"}), ("refund", {"amount": 5}), ("refund", {})):
-        sent = {"idempotency-key": f"{way} {len(body)}"}
+        sent = {"idempotency-key": f"{way}-{len(body)}"}
         path = f"{ORDERS}/{order['id']}/{way}"
         first, again = (deployment.call("POST", path, body, headers=sent) for _ in range(2))
         assert (first.status, first.json) == (200, again.json)
@@ -299,7 +288,7 @@ def test_events_tell_the_whole_order(deployment: Deployment) -> None:
 @pytest.fixture
 def shop(deployment: Deployment, clock: Clock) -> list[dict[str, Any]]:
     """Six orders of two customers, a day apart; `note` is the position."""
-    customers = [make_customer(deployment, name)["id"] for name in ("甲公司", "乙公司")]
+    customers = [make_customer(deployment, name=name)["id"] for name in ("甲公司", "乙公司")]
     wanted: list[tuple[int, int, str, tuple[str, ...]]] = [
         (0, 300, "CNY", ()),
         (1, 100, "USD", ("pay",)),
@@ -419,18 +408,19 @@ def test_a_list_shows_the_fields_that_were_asked_for(deployment: Deployment, sho
     assert data["pagination"] == {"page": 1, "pageSize": 1, "total": 2, "totalPages": 2}
 
 
-def test_a_page_of_the_greatest_orders_fits_into_an_answer(deployment: Deployment) -> None:
-    # What JSON within JSON makes the most of: a control character is seven bytes there.
-    line = {"name": "\x01" * 30, "sku": "\x01" * 5, "quantity": 10**6, "unitPrice": 10**6}
-    order = make(
-        deployment,
-        items=[line] * 80,
-        note="\x01" * 570,
-        metadata={f"{number}": "\x01" * 100 for number in range(11)},
-    )
-    moved(deployment, order, "pay")
-    for _ in range(service.MAX_REFUNDS - 1):
-        assert move(deployment, order, "refund", amount=1, reason="\x01" * 110).status == 200
+def test_the_greatest_orders_fit_into_a_webhook_and_a_hundred_into_an_answer(deployment: Deployment) -> None:
+    customer = make_customer(deployment, name="长" * 100)["id"]
+    line = {"name": "长" * 200, "quantity": 10**6, "unitPrice": 10**6}
+    metadata = {str(number): "长" * 480 for number in range(4)}
+    order = make(deployment, customer, items=[line] * 32, note="长" * 1000, metadata=metadata)
+    assert move(deployment, order, "pay", method="长" * 100, reference="长" * 100).status == 200
+    for number in range(service.MAX_REFUNDS):
+        amount = {"amount": 10**12} if number + 1 < service.MAX_REFUNDS else {}
+        assert move(deployment, order, "refund", reason="长" * 200, **amount).status == 200
+    told = max(memory.published(), key=lambda one: len(str(one)))["detail"]
+    body = payload.serialize(told)
+    assert len(told["data"]["refunds"]) == service.MAX_REFUNDS
+    assert len(body.encode()) > 44_000, "these are the greatest"
+    assert not delivery.is_too_large(body)
     text = deployment.call("GET", f"{ORDERS}?limit=1").text
-    assert 50_000 < len(json.dumps(text)) < 6_291_556 / 100
-
+    assert len(json.dumps(text, ensure_ascii=False).encode()) < 6_291_556 / 100

@@ -26,11 +26,24 @@ BODIES: dict[str, Any] = {
     "PUT /v1/customers/{customer_id}": {"name": "stolen"},
     "PATCH /v1/customers/{customer_id}": {"status": "inactive"},
     "DELETE /v1/customers/{customer_id}": None,
+    "GET /v1/iot/devices/{device_id}": None,
+    "PUT /v1/iot/devices/{device_id}": {"name": "stolen"},
+    "PATCH /v1/iot/devices/{device_id}": {"name": "stolen"},
+    "DELETE /v1/iot/devices/{device_id}": None,
+    "POST /v1/iot/devices/{device_id}/certificates": {},
+    "DELETE /v1/iot/devices/{device_id}/certificates/{certificate_id}": None,
+    "GET /v1/iot/devices/{device_id}/shadow": None,
+    "PATCH /v1/iot/devices/{device_id}/shadow": {"desired": {"stolen": True}},
     "GET /v1/oauth/apps/{app_id}": None,
     "PUT /v1/oauth/apps/{app_id}": {"name": "stolen"},
     "POST /v1/oauth/apps/{app_id}/rotate-secret": {},
     "DELETE /v1/oauth/apps/{app_id}": None,
     "DELETE /v1/oauth/grants/{grant_id}": None,
+    "GET /v1/orders/{order_id}": None,
+    "PATCH /v1/orders/{order_id}": {"note": "stolen"},
+    "POST /v1/orders/{order_id}/pay": {},
+    "POST /v1/orders/{order_id}/cancel": {"reason": "stolen"},
+    "POST /v1/orders/{order_id}/refund": {"amount": 1},
     "GET /v1/tickets/{ticket_id}": None,
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed", "comment": "stolen"},
     "GET /v1/tickets/{ticket_id}/comments": None,
@@ -57,8 +70,10 @@ LISTS = (
     "/v1/api-keys",
     "/v1/conversations",
     "/v1/customers",
+    "/v1/iot/devices",
     "/v1/oauth/apps",
     "/v1/oauth/grants",
+    "/v1/orders",
     "/v1/tickets",
     "/v1/users",
     "/v1/webhooks",
@@ -78,11 +93,18 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
     replay = api.post(f"/v1/webhooks/{webhook}/replay", {"since": datetime.now(UTC).isoformat()}).json()["data"][
         "replay_id"
     ]
+    customer = api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"]
+    items = [{"name": "Mine", "quantity": 1, "unitPrice": 1}]
+    device = api.post("/v1/iot/devices", {"name": "Mine"}).json()["data"]
+    order = {"customerId": customer, "items": items, "currency": "CNY"}
     return {
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{conversation_id}": _conversation(api),
-        "{customer_id}": api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"],
+        "{customer_id}": customer,
+        "{device_id}": device["id"],
+        "{certificate_id}": device["certificates"][0]["id"],
+        "{order_id}": api.post("/v1/orders", order).json()["data"]["id"],
         "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
         "{user_id}": user,
@@ -131,8 +153,10 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     for path in (
         "/v1/conversations",
         "/v1/customers",
+        "/v1/iot/devices",
         "/v1/oauth/apps",
         "/v1/oauth/grants",
+        "/v1/orders",
         "/v1/tickets",
         "/v1/webhooks",
     ):

@@ -17,6 +17,20 @@ from tests.contract.sign_in_server import Server
 Grants = set[tuple[str, str]]
 """Pairs of action and logical id (`ActivityTable/index/gsi1` for an index)."""
 
+IOT_RESOURCES = {
+    "CreateCertificateFromCsr": "*",
+    "CreateKeysAndCertificate": "*",
+    "DescribeEndpoint": "*",
+    "AttachPolicy": "cert",
+    "AttachThingPrincipal": "cert",
+    "DeleteCertificate": "cert",
+    "DetachPolicy": "cert",
+    "DetachThingPrincipal": "cert",
+    "UpdateCertificate": "cert",
+    "Publish": "topic",
+}
+"""What IoT Core's actions are about, where that is no thing (Service Authorization Reference, "AWS IoT")."""
+
 CONTEXT = SimpleNamespace(
     aws_request_id="an-invocation", function_name="a-function", get_remaining_time_in_millis=lambda: 240_000
 )
@@ -33,8 +47,12 @@ def granted(function: str) -> Grants:
     return found
 
 
-def logical_id(resource: dict[str, Any]) -> str:
+def logical_id(resource: dict[str, Any] | str) -> str:
     match resource:
+        case "*":
+            return "*"
+        case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:iot:"):
+            return text.rpartition(":${AWS::AccountId}:")[2].partition("/")[0]
         case {"Ref": str(name)}:
             return name
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Fn::GetAtt": str(name)}:
@@ -67,6 +85,8 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"kms:{operation}", "EncryptionKey")}
         case "events", "PutEvents":
             return {("events:PutEvents", "EventBus")}
+        case "iot" | "iot-data", _:
+            return {(f"iot:{operation}", IOT_RESOURCES.get(operation, "thing"))}
         case "stepfunctions", "StartExecution":
             return {("states:StartExecution", parameters["stateMachineArn"].rpartition(":")[2])}
     raise AssertionError(f"{service}:{operation} is not known here")

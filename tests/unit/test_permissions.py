@@ -155,7 +155,8 @@ def test_users(tenant: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     work = Work("UsersFunction", tenant, monkeypatch)
     body = {"email": "one@example.com", "name": "a", "role": "admin", "password": random.token_urlsafe(12)}
     user = work.request("POST /v1/users", body)["data"]["id"]
-    work.request("GET /v1/users")
+    listed = work.run(work.event("GET /v1/users") | {"queryStringParameters": {"pageSize": "1"}})
+    assert listed["statusCode"] == 200
     work.request("GET /v1/users/{user_id}", user_id=user)
     work.request("PUT /v1/users/{user_id}", {"email": "two@example.com"}, user_id=user)
     work.request("PATCH /v1/users/{user_id}", {"role": "member"}, user_id=user)
@@ -196,6 +197,13 @@ def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     message["detail"]["data"]["message_id"] = "another"
     assert work.run(sample) == work.batch(message) == work.batch(message) == {"batchItemFailures": []}
     assert work.used == granted("SupportInboundFunction")
+
+
+def test_totals(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("TotalsFunction", tenant, monkeypatch)
+    sample = json.loads((Path(__file__).parents[2] / "events" / "totals.json").read_text())
+    assert work.run(sample) == {"batchItemFailures": []}
+    assert work.used == granted("TotalsFunction")
 
 
 def test_support_statistics(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +301,54 @@ def test_customers(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
         work.request(f"{method} {one}", {"name": method}, customer_id=customer)
     work.request(f"DELETE {one}", customer_id=customer)
     assert work.used == granted("CustomersFunction")
+
+
+def test_orders(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.crm.customers import service
+    from functions.crm.customers.models import NewCustomer
+    from hub.events import Caller
+
+    customer = service.create(Caller("default", "enterprise", "operator", "req"), NewCustomer(name="a")).data["id"]
+    work = Work("OrdersFunction", tenant, monkeypatch)
+    items = [{"name": "a", "quantity": 1, "unitPrice": 5}]
+    body = {"customerId": customer, "items": items, "currency": "CNY"}
+    one = "/v1/orders/{order_id}"
+    order, other = (work.request("POST /v1/orders", body)["data"]["id"] for _ in range(2))
+    assert work.run(work.event("POST /v1/orders", {}))["statusCode"] == 400
+    for asked in ({}, {"status": "pending"}, {"customerId": customer}, {"sort": "amount"}):
+        event = work.event("GET /v1/orders") | {"queryStringParameters": {"limit": "1", **asked}}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    numbered = work.event("GET /v1/orders") | {"queryStringParameters": {"pageSize": "1"}}
+    assert json.loads(work.run(numbered)["body"])["data"]["pagination"]["total"] == 2
+    work.request(f"GET {one}", order_id=order)
+    work.request(f"PATCH {one}", {"note": "a"}, order_id=order)
+    work.request(f"POST {one}/pay", {}, order_id=order)
+    work.request(f"POST {one}/refund", {}, order_id=order)
+    work.request(f"POST {one}/cancel", {}, order_id=other)
+    assert work.used == granted("OrdersFunction")
+
+
+def test_devices(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.contract.devices import signing_request
+
+    work = Work("DevicesFunction", tenant, monkeypatch)
+    device = work.request("POST /v1/iot/devices", {"name": "灯", "type": "lamp"})["data"]["id"]
+    work.request("POST /v1/iot/devices", {"name": "灯", "csr": signing_request()})
+    for filters in ({"page": "1", "pageSize": "1"}, {"type": "lamp"}, {"status": "offline", "limit": "1"}):
+        event = work.event("GET /v1/iot/devices") | {"queryStringParameters": filters}
+        assert len(json.loads(work.run(event)["body"])["data"]["items"]) == 1
+    one = "/v1/iot/devices/{device_id}"
+    work.request(f"GET {one}", device_id=device)
+    for method in ("PUT", "PATCH"):
+        work.request(f"{method} {one}", {"name": method}, device_id=device)
+    certificate = work.request(f"POST {one}/certificates", {}, device_id=device)["data"]["certificateId"]
+    place = {"device_id": device, "certificate_id": certificate}
+    work.request(f"DELETE {one}/certificates/{{certificate_id}}", None, **place)
+    work.request(f"PATCH {one}/shadow", {"desired": {"on": True}}, device_id=device)
+    work.request(f"GET {one}/shadow", device_id=device)
+    work.request(f"DELETE {one}", device_id=device)
+    assert work.run(work.event("POST /v1/iot/devices", {}))["statusCode"] == 400
+    assert work.used == granted("DevicesFunction")
 
 
 def test_reference(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,6 +234,30 @@ def test_customers(sample_key: None) -> None:
     assert json.loads(answer["body"])["data"]["name"] == "示例科技有限公司"
 
 
+def test_orders(sample_key: None) -> None:
+    from functions.crm.customers import service as customers
+    from functions.crm.customers.models import NewCustomer
+    from functions.crm.orders import service
+    from functions.crm.orders.models import NewOrder, NewOrderItem
+    from hub.events import Caller
+
+    caller = Caller("default", "enterprise", "operator", "req")
+    customer = customers.create(caller, NewCustomer(name="示例科技有限公司")).data["id"]
+    items = [NewOrderItem(name="企业版年费", quantity=2, unitPrice=499_900)]
+    made = service.create(caller, NewOrder(customerId=customer, items=items, currency="CNY")).data
+    answer = invoke("OrdersFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["data"]["items"] == [made]
+
+
+def test_devices(sample_key: None) -> None:
+    answer = invoke("DevicesFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    made = json.loads(answer["body"])["data"]
+    assert (made["name"], made["status"]) == ("客厅灯", "offline")
+    assert made["credentials"]["privateKey"]
+
+
 def test_conversations(sample_key: None) -> None:
     answer = invoke("ConversationsFunction")
     assert answer["statusCode"] == 201, answer["body"]
@@ -247,6 +271,14 @@ def test_support_inbound() -> None:
     assert invoke("SupportInboundFunction") == invoke("SupportInboundFunction") == {"batchItemFailures": []}
     (made,) = service.listed("default", ConversationParameters()).items
     assert (made["user_id"], made["channel"], made["message_count"]) == ("+8613800138000", "whatsapp", 1)
+
+
+def test_totals() -> None:
+    from hub.store import totals
+
+    assert invoke("TotalsFunction") == invoke("TotalsFunction") == {"batchItemFailures": []}
+    assert totals.total("default", "USER") == 0, "one was made and deleted"
+    assert totals.total("default", "CUSTOMER") == 1
 
 
 def test_statistics(sample_key: None) -> None:

@@ -231,7 +231,7 @@ def test_state_machine_writes_what_it_names(name: str) -> None:
     """DynamoDB refuses an expression whose names or values are not all used: a `#` begins a comment in YAML."""
     definition = yaml_parse((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
     writes = [state["Parameters"] for state in definition["States"].values() if "dynamodb" in state.get("Resource", "")]
-    assert bool(writes) == ("ActivityTableName" in STATE_MACHINES[name]["DefinitionSubstitutions"])
+    assert bool(writes) == bool({"ActivityTableName", "TableName"} & STATE_MACHINES[name]["DefinitionSubstitutions"].keys())
     for write in writes:
         used = set(re.findall(r"[#:]\w+", write["UpdateExpression"] + " " + write["ConditionExpression"]))
         assert used == {*write["ExpressionAttributeNames"], *write["ExpressionAttributeValues"]}
@@ -273,6 +273,26 @@ def test_table_can_be_restored_and_has_an_alarm(name: str) -> None:
     assert table["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}
     assert name in watched("AWS/DynamoDB", "ReadThrottleEvents")
     assert name in watched("AWS/DynamoDB", "WriteThrottleEvents")
+
+
+@pytest.mark.parametrize("name", of_type("AWS::S3::Bucket"))
+def test_bucket_is_private_encrypted_reached_by_tls_only_and_forgets(name: str) -> None:
+    bucket = RESOURCES[name]["Properties"]
+    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in {"AES256", "aws:kms"}
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [30]
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+    (policy,) = [one for one in of_type("AWS::S3::BucketPolicy").values() if referenced(one["Bucket"]) == {name}]
+    (denied,) = policy["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:*")
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert denied["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
 
 
 @pytest.mark.parametrize("name", ALARMS)

@@ -93,7 +93,7 @@ class NewCustomer(Body):
     status: Status = "active"
     amount: Amount | None = None
     tags: Tags = []
-    custom_fields: CustomFields = Field(default={}, alias="customFields")
+    customFields: CustomFields = {}
 
 
 class CustomerChange(Body):
@@ -105,7 +105,7 @@ class CustomerChange(Body):
     status: Status = "active"
     amount: Amount | None = None
     tags: Tags = []
-    custom_fields: CustomFields = Field(default={}, alias="customFields")
+    customFields: CustomFields = {}
 
 
 class NewCustomers(Body):

@@ -77,7 +77,7 @@ def change(caller: Caller, customer_id: str, wanted: CustomerChange, expects: Ex
     Raises `PreconditionFailed` where the customer is not the one that the caller `expects`, `Conflict` where the name
     is taken.
     """
-    changes = {name: _stored(getattr(wanted, name)) for name in wanted.model_fields_set}
+    changes = {_SNAKE.get(name, name): _stored(getattr(wanted, name)) for name in wanted.model_fields_set}
     if not changes:
         raise InvalidRequest(FieldError("body", "nothing_to_change"))
     for attempt in range(versioned.TRIES):
@@ -122,7 +122,7 @@ def _new(customer_id: str, wanted: NewCustomer) -> StoredCustomer:
         status=wanted.status,
         amount=wanted.amount,
         tags=wanted.tags,
-        custom_fields=wanted.custom_fields,
+        custom_fields=wanted.customFields,
         created_at=now,
         updated_at=now,
     )

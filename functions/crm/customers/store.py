@@ -30,6 +30,9 @@ _READ = 100
 _TOGETHER = 50
 """Customers that one transaction makes: an item and its name's each."""
 
+_TRIES = 4
+"""Of a transaction of new customers that settle nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCustomer:
@@ -148,7 +151,7 @@ def replace(tenant: str, before: StoredCustomer, after: StoredCustomer, event: M
     except table.ConditionFailed as failure:
         if failure.position == 1:
             raise taken() from None
-        raise versioned.Changed(failure.item.get("version", 0) if failure.item else 0) from None
+        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
     except table.Contended:
         raise versioned.Changed(before.version) from None
 
@@ -191,8 +194,9 @@ def _add_together(
 ) -> _Outcome:
     """Write up to 50 customers in one transaction; what keeps it from being written is left out of the next try."""
     outcome: _Outcome = {}
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+    stalled = 0
+    while wanted and stalled < _TRIES:
+        table.back_off(stalled)
         try:
             table.write(*_creations(tenant, wanted, event))
         except table.ConditionFailed as failure:
@@ -203,10 +207,10 @@ def _add_together(
             pass  # Throttled, or in the way of others: who may have taken the same names by now.
         else:
             return outcome | {one.id: one for one in wanted}
-        wanted, settled = _sorted_out(tenant, [one for one in wanted if one.id not in outcome])
+        left, settled = _sorted_out(tenant, [one for one in wanted if one.id not in outcome])
         outcome |= settled
-        if not wanted:
-            return outcome
+        stalled += len(left) == len(wanted)
+        wanted = left
     return outcome | {one.id: Unavailable() for one in wanted}
 
 

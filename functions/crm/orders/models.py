@@ -12,8 +12,8 @@ Status = Literal["pending", "paid", "partially_refunded", "refunded", "cancelled
 MAX_AMOUNT = 2**53 - 1
 """The greatest whole number that JavaScript's receivers of webhooks, too, read exactly."""
 
-MAX_ITEMS_BYTES = 30_000
-"""With note, metadata and reasons at their limits a page of 100 orders stays below Lambda's 6 MB."""
+MAX_ITEMS_BYTES = 22_000
+"""With note, metadata and reasons at their limits an order's event stays below the 48 KB of a webhook's body."""
 
 
 def _known(code: str) -> str:
@@ -26,14 +26,14 @@ CustomerId = Annotated[str, Field(min_length=1, max_length=128)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$"), AfterValidator(_known)]
 Price = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
-Note = Annotated[str, Field(max_length=1000), fits(4000)]
-Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(not_blank), fits(800)]
+Note = Annotated[str, Field(max_length=1000), fits(3200)]
+Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(not_blank), fits(700)]
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(not_blank), fits(400)]
 ItemName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(not_blank)]
 
 MetadataKey = Annotated[str, Field(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, Field(max_length=500)]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=50), fits(8000)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=50), fits(6000)]
 
 
 class NewOrderItem(Body):
@@ -42,7 +42,7 @@ class NewOrderItem(Body):
     name: ItemName
     sku: Label | None = None
     quantity: Positive
-    unit_price: Annotated[Price, Field(alias="unitPrice")]
+    unitPrice: Price
 
 
 def _fit(lines: list[NewOrderItem]) -> list[NewOrderItem]:
@@ -54,7 +54,7 @@ def _fit(lines: list[NewOrderItem]) -> list[NewOrderItem]:
 class NewOrder(Body):
     """Body of `POST /v1/orders`. `amount` is what the items come to; where it is sent, it must be that."""
 
-    customer_id: Annotated[CustomerId, Field(alias="customerId")]
+    customerId: CustomerId
     items: Annotated[list[NewOrderItem], Field(min_length=1, max_length=100), AfterValidator(_fit)]
     amount: Price | None = None
     currency: Currency
@@ -64,7 +64,7 @@ class NewOrder(Body):
     @property
     def total(self) -> int:
         """What the items come to."""
-        return sum(item.quantity * item.unit_price for item in self.items)
+        return sum(item.quantity * item.unitPrice for item in self.items)
 
     @model_validator(mode="after")
     def _added_up(self) -> Self:

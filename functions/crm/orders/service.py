@@ -45,14 +45,14 @@ _Telling = Callable[[StoredOrder], dict[str, Any]]
 def create(caller: Caller, wanted: NewOrder) -> Versioned[Order]:
     """Make an order. Raises `InvalidRequest` for a customer who does not exist."""
     try:
-        name = store.customer_name(caller.tenant, wanted.customer_id)
+        name = store.customer_name(caller.tenant, wanted.customerId)
         now = times.now_ms()
         order = StoredOrder(
             id=ids.new("order", now),
-            customer_id=wanted.customer_id,
+            customer_id=wanted.customerId,
             customer_name=name,
             items=[
-                {"name": one.name, "sku": one.sku, "quantity": one.quantity, "unit_price": one.unit_price}
+                {"name": one.name, "sku": one.sku, "quantity": one.quantity, "unit_price": one.unitPrice}
                 for one in wanted.items
             ],
             amount=wanted.total,

@@ -16,6 +16,7 @@ GROUPS = (
     "statistics",
     "customers",
     "orders",
+    "files",
     "iot",
     "messaging",
     "forwarding",

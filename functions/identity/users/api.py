@@ -20,7 +20,7 @@ def create_user(request: Request, body: NewUser) -> User:
     return service.create(request.caller, body)
 
 
-@api.get("/v1/users", permission="admin", list_of=service.SCHEMA)
+@api.get("/v1/users", permission="admin", list_of=service.LISTING.schema)
 def list_users(request: Request, query: ListQuery) -> Page[User]:
     """List users, filtered, sorted, searched and cut down as document 3's query language says."""
     return service.listed(request.caller.tenant, query)

@@ -12,22 +12,11 @@ from functions.identity.users.store import StoredUser
 from hub import audit, events, ids, passwords, times
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
-from hub.store import query
+from hub.store import items, plan
 from hub.store.filters import FieldKind
 from hub.store.paging import Page
-
-SCHEMA = query.Schema(
-    {
-        "id": FieldKind.TEXT,
-        "email": FieldKind.TEXT,
-        "name": FieldKind.TEXT,
-        "role": FieldKind.TEXT,
-        "status": FieldKind.TEXT,
-        "createdAt": FieldKind.TIME,
-        "updatedAt": FieldKind.TIME,
-    },
-    search=("name", "email"),
-)
+from hub.store.plan import Listing
+from hub.store.query import ListQuery, Schema
 
 TRIES = 5
 """Of a change that meets others of the same user."""
@@ -62,10 +51,10 @@ def create(caller: Caller, wanted: NewUser) -> User:
     return shown(user)
 
 
-def listed(tenant: str, asked: query.ListQuery) -> Page[User]:
+def listed(tenant: str, asked: ListQuery) -> Page[User]:
     """Answer document 3's query language over the tenant's users."""
     # Rows that `fields` cuts down are users with fewer fields, which no type tells.
-    return cast("Page[User]", query.run(asked, map(shown, store.every(tenant))))
+    return cast("Page[User]", plan.read(LISTING, tenant, asked))
 
 
 def get(tenant: str, user_id: str) -> User:
@@ -127,6 +116,25 @@ def shown(user: StoredUser) -> User:
         "createdAt": times.iso(user.created_at / 1000),
         "updatedAt": times.iso(user.updated_at / 1000),
     }
+
+
+LISTING = Listing(
+    Schema(
+        {
+            "id": FieldKind.TEXT,
+            "email": FieldKind.TEXT,
+            "name": FieldKind.TEXT,
+            "role": FieldKind.TEXT,
+            "status": FieldKind.TEXT,
+            "createdAt": FieldKind.TIME,
+            "updatedAt": FieldKind.TIME,
+        },
+        search=("name", "email"),
+    ),
+    kind=store.KIND,
+    prefix="user",
+    shown=lambda item: shown(items.entity(StoredUser, item)),
+)
 
 
 def _change(caller: Caller, user_id: str, changes: Mapping[str, Any]) -> StoredUser:

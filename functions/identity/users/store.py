@@ -4,7 +4,7 @@ The tenant's own item counts the active administrators. It is written in the tra
 that the last one stays, however concurrent the changes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from typing import Any
@@ -127,11 +127,6 @@ def by_email(tenant: str, email: str) -> StoredUser | None:
         return None
     address = table.get(table.entities(), keys.entity(tenant, EMAILS, email.lower()), consistent=True)
     return find(tenant, address["user_id"]) if address else None
-
-
-def every(tenant: str) -> Iterator[StoredUser]:
-    """Read all users of a tenant."""
-    return (_user(item) for item in table.items(table.Query(table.entities(), keys.partition(tenant, KIND))))
 
 
 def administrator_email(tenant: str) -> str:

@@ -4,14 +4,14 @@ from typing import Any
 
 from functions.iot.devices import service, shadows
 from functions.iot.devices.models import (
-    Credentials,
     Device,
     DeviceChange,
-    NewCertificate,
+    DeviceCredentials,
+    DeviceShadow,
+    DeviceShadowChange,
+    DeviceWithCredentials,
     NewDevice,
-    NewlyMade,
-    Shadow,
-    ShadowChange,
+    NewDeviceCertificate,
 )
 from functions.iot.devices.store import LISTING
 from hub.store.paging import Page
@@ -25,7 +25,7 @@ api = Api("iot", D3())
 
 
 @api.post("/v1/iot/devices", status=201)
-def create_device(request: Request, body: NewDevice) -> Versioned[NewlyMade]:
+def create_device(request: Request, body: NewDevice) -> Versioned[DeviceWithCredentials]:
     """Make a device and the credentials that it connects with, which are shown this once."""
     return service.create(request.caller, body)
 
@@ -61,7 +61,7 @@ def delete_device(request: Request, device_id: str) -> None:
 
 
 @api.post("/v1/iot/devices/{device_id}/certificates", status=201)
-def add_device_certificate(request: Request, device_id: str, body: NewCertificate) -> Credentials:
+def add_device_certificate(request: Request, device_id: str, body: NewDeviceCertificate) -> DeviceCredentials:
     """Make a second certificate, to replace the first without a gap; it is shown this once."""
     return service.add_certificate(request.caller, device_id, body)
 
@@ -73,13 +73,13 @@ def delete_device_certificate(request: Request, device_id: str, certificate_id: 
 
 
 @api.get("/v1/iot/devices/{device_id}/shadow")
-def get_device_shadow(request: Request, device_id: str) -> Shadow:
+def get_device_shadow(request: Request, device_id: str) -> DeviceShadow:
     """Show what a device is to become and what it told of itself."""
     return shadows.get(request.caller.tenant, device_id)
 
 
 @api.patch("/v1/iot/devices/{device_id}/shadow")
-def change_device_shadow(request: Request, device_id: str, body: ShadowChange) -> Shadow:
+def change_device_shadow(request: Request, device_id: str, body: DeviceShadowChange) -> DeviceShadow:
     """Change what a device is to become; it gets the difference at once, or when it connects."""
     return shadows.change(request.caller.tenant, device_id, body)
 

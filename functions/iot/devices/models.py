@@ -73,13 +73,13 @@ class DeviceChange(Body):
     attributes: Attributes = {}
 
 
-class NewCertificate(Body):
+class NewDeviceCertificate(Body):
     """Body of `POST /v1/iot/devices/{device_id}/certificates`; `csr` as with a new device."""
 
     csr: SigningRequest | None = None
 
 
-class ShadowChange(Body):
+class DeviceShadowChange(Body):
     """Body of `PATCH /v1/iot/devices/{device_id}/shadow`: what the device is to become.
 
     Objects are merged into what is desired already, `null` takes a value away. With `version` it changes only the
@@ -90,7 +90,7 @@ class ShadowChange(Body):
     version: Annotated[int, Field(ge=1)] | None = None
 
 
-class Certificate(TypedDict):
+class DeviceCertificate(TypedDict):
     """A certificate that a device may connect with; `id` is IoT Core's, the SHA-256 of the certificate."""
 
     id: str
@@ -106,14 +106,14 @@ class Device(TypedDict):
     status: Status
     tags: list[str]
     attributes: dict[str, str]
-    certificates: list[Certificate]
+    certificates: list[DeviceCertificate]
     lastSeenAt: str | None
     createdAt: str
     updatedAt: str
     version: int
 
 
-class Topics(TypedDict):
+class DeviceTopics(TypedDict):
     """The topics of a device: it subscribes to `commands`, publishes to the next two; `shadow` begins its shadow's."""
 
     commands: str
@@ -122,7 +122,7 @@ class Topics(TypedDict):
     shadow: str
 
 
-class Credentials(TypedDict):
+class DeviceCredentials(TypedDict):
     """What a device connects with, by MQTT over TLS; shown once.
 
     Certificate and key are PEM, `privateKey` is null where the device made its own. `endpoint` is a host, with a port
@@ -135,16 +135,16 @@ class Credentials(TypedDict):
     endpoint: str
     clientId: str
     caUrl: str
-    topics: Topics
+    topics: DeviceTopics
 
 
-class NewlyMade(Device):
+class DeviceWithCredentials(Device):
     """A new device, and what it connects with."""
 
-    credentials: Credentials
+    credentials: DeviceCredentials
 
 
-class Shadow(TypedDict):
+class DeviceShadow(TypedDict):
     """A device's shadow: what it is to become, what it told of itself, and what of the first differs from the second.
 
     `version` grows with every change from either side, 0 where there was none. `desiredAt` and `reportedAt`: when the

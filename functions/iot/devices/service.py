@@ -8,7 +8,14 @@ from typing import Any
 from functions.iot import topics
 from functions.iot.devices import identities, store
 from functions.iot.devices.identities import Issued
-from functions.iot.devices.models import Credentials, Device, DeviceChange, NewCertificate, NewDevice, NewlyMade
+from functions.iot.devices.models import (
+    Device,
+    DeviceChange,
+    DeviceCredentials,
+    DeviceWithCredentials,
+    NewDevice,
+    NewDeviceCertificate,
+)
 from functions.iot.devices.store import StoredCertificate, StoredDevice
 from hub import events, ids, times
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
@@ -23,7 +30,7 @@ MAX_CERTIFICATES = 2
 """One in use and one to replace it with, as AWS allows of access keys."""
 
 
-def create(caller: Caller, wanted: NewDevice) -> Versioned[NewlyMade]:
+def create(caller: Caller, wanted: NewDevice) -> Versioned[DeviceWithCredentials]:
     """Make a device and what it connects with; where that fails, nothing of it is left.
 
     A certificate is good for nothing before the device's item names it. So one that this function makes and then dies
@@ -94,7 +101,7 @@ def delete(caller: Caller, device_id: str) -> None:
     raise Unavailable
 
 
-def add_certificate(caller: Caller, device_id: str, wanted: NewCertificate) -> Credentials:
+def add_certificate(caller: Caller, device_id: str, wanted: NewDeviceCertificate) -> DeviceCredentials:
     """Make a further certificate, as `create` makes the first. Raises `Unprocessable` where there are two already."""
     _further(store.get(caller.tenant, device_id, consistent=True))
     thing = topics.thing_name(caller.tenant, device_id)
@@ -163,7 +170,7 @@ def _named(issued: Issued, now: int) -> StoredCertificate:
     return {"id": issued.id, "arn": issued.arn, "created_at": now}
 
 
-def _credentials(thing: str, issued: Issued, address: str) -> Credentials:
+def _credentials(thing: str, issued: Issued, address: str) -> DeviceCredentials:
     return {
         "certificateId": issued.id,
         "certificate": issued.pem,

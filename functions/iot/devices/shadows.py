@@ -11,20 +11,20 @@ from botocore.exceptions import ClientError
 
 from functions.iot import topics
 from functions.iot.devices import store
-from functions.iot.devices.models import MAX_SHADOW_BYTES, Shadow, ShadowChange
+from functions.iot.devices.models import MAX_SHADOW_BYTES, DeviceShadow, DeviceShadowChange
 from hub import aws, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable
 
 _EMPTY: dict[str, Any] = {"state": {}, "metadata": {}, "version": 0}
 
 
-def get(tenant: str, device_id: str) -> Shadow:
+def get(tenant: str, device_id: str) -> DeviceShadow:
     """Show a device's shadow, an empty one where neither side has written any."""
     store.get(tenant, device_id)
     return _read(topics.thing_name(tenant, device_id))
 
 
-def change(tenant: str, device_id: str, wanted: ShadowChange) -> Shadow:
+def change(tenant: str, device_id: str, wanted: DeviceShadowChange) -> DeviceShadow:
     """Change what a device is to become, and tell it where it listens.
 
     Raises `Conflict` where the shadow is not of the version that the caller names, `InvalidRequest` where it would
@@ -49,7 +49,7 @@ def change(tenant: str, device_id: str, wanted: ShadowChange) -> Shadow:
     return _read(thing)
 
 
-def _read(thing: str) -> Shadow:
+def _read(thing: str) -> DeviceShadow:
     try:
         answer = aws.iot_data().get_thing_shadow(thingName=thing)
         document = json.loads(answer["payload"].read())

@@ -62,6 +62,11 @@ def _client(service: str) -> Any:
         retries={"mode": "standard", "max_attempts": 4},
         parameter_validation=False,
         max_pool_connections=20,
+        # What follows is S3's. Without a version of the signature its addresses are signed by the one that is given
+        # up; a checksum by default is refused for the parts of an upload that was begun without one.
+        signature_version="s3v4" if service == "s3" else None,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
     return _session().create_client(service, config=config)
 

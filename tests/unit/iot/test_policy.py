@@ -179,6 +179,12 @@ def test_a_certificate_that_was_detached_can_do_nothing() -> None:
     assert not session.hears(topics.commands(one))
 
 
+def test_the_page_about_devices_shows_this_policy() -> None:
+    page = (memory.ROOT / "docs" / "iot.md").read_text()
+    (shown,) = re.findall("```json\n(.*?)```", page, re.DOTALL)
+    assert json.loads(shown) == POLICY
+
+
 def test_the_policy_has_room_for_the_longest_stack_name() -> None:
     """IoT Core takes 2048 characters; a stack's name has 128 at most."""
     written = json.dumps(POLICY, separators=(",", ":"))

@@ -56,6 +56,7 @@ def test_what_a_device_says_is_read_as_its_own() -> None:
     assert topics.read(topics.acknowledgements(thing)) == ("acknowledgement", place)
     for kind in ("connected", "disconnected"):
         assert topics.read(f"$aws/events/presence/{kind}/{thing}") == (kind, place)
+    assert topics.read(f"$aws/events/subscriptions/subscribed/{thing}") == ("subscribed", place)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_what_a_device_says_is_read_as_its_own() -> None:
         "$aws/events/presence/joined/{thing}",
         "$aws/events/presence/connected/",
         "$aws/events/presence/connected/{thing}/more",
-        "$aws/events/subscriptions/subscribed/{thing}",
+        "$aws/events/subscriptions/unsubscribed/{thing}",
         "$aws/things/{thing}/shadow/update",
     ],
 )

@@ -13,8 +13,8 @@ import pytest
 from ministack.services import iot
 
 from local import corrections
-from local.process import port_in_use
 from tests.e2e.polling import eventually
+from tests.e2e.running import free_ports
 
 _SCOPE = ("000000000000", "us-east-1")
 _ARN = "arn:aws:iot:us-east-1:000000000000:"
@@ -39,13 +39,13 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         _correct()
-        self.port = next(port for port in range(30_100, 32_000) if not port_in_use(port))
+        self.port = free_ports(1)[0]
         self.ca = folder / "ca.pem"
         self._folder = folder
         self._messages: list[tuple[str, Any]] = []
         self._certificates: dict[str, str] = {}
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._environment = pytest.MonkeyPatch()
 
     def __enter__(self) -> "Broker":

@@ -110,13 +110,14 @@ def test_it_becomes_as_its_shadow_desires(broker: Broker) -> None:
 def test_alerts_come_from_the_command_line_and_from_lines(broker: Broker) -> None:
     with program(broker, broker.device(NAME), "--alert", "critical smoke") as process:
         assert process.stdin is not None
-        process.stdin.write("the door is open\n\ninfo\n")
+        process.stdin.write(f"the door is open\n\ninfo\n{'x' * 2000}\n")
         process.stdin.close()
-        alerts = broker.wait_for(f"hub/{NAME}/alerts", 3)
+        alerts = broker.wait_for(f"hub/{NAME}/alerts", 4)
         assert [(one["level"], one["message"]) for one in alerts] == [
             ("critical", "smoke"),
             ("warning", "the door is open"),
             ("warning", "info"),
+            ("warning", "x" * 1000),
         ]
         broker.wait_for(SHADOW)  # it stays when its input ends
 
@@ -147,7 +148,7 @@ def test_the_earlier_of_two_programs_with_the_same_credentials_ends(broker: Brok
 def test_it_says_what_is_wrong_with_its_credentials(broker: Broker, tmp_path: Path) -> None:
     answer = json.loads(broker.device(NAME).read_text())
     answer["data"]["credentials"]["privateKey"] = None
-    wrong = [("{}", "'data'"), ("[]", "indices"), ('{"data": 5}', "int"), ("nothing", "Expecting value")]
+    wrong = [("{}", "'data'"), ("[]", "indices"), ('{"data": 5}', "'int'"), ("nothing", "Expecting value")]
     for content, said in [*wrong, (json.dumps(answer), "give --key")]:
         file = tmp_path / "wrong.json"
         file.write_text(content)

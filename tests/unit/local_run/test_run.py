@@ -8,6 +8,7 @@ import pytest
 from local import environment, run
 from local.process import port_in_use
 from local.stack import Stack, StackError
+from tests.e2e.running import free_ports
 
 
 def test_a_port_in_use_is_noticed() -> None:
@@ -25,8 +26,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, name: str) -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         taken = server.getsockname()[1]
-        free = iter(port for port in range(20_000, 30_000) if not port_in_use(port))
-        ports = {other: next(free) for other in ("port", "also_port", "aws_port", "mqtt_port")}
+        ports = dict(zip(("port", "also_port", "aws_port", "mqtt_port"), free_ports(4), strict=True))
         with pytest.raises(StackError, match=f"^Port {taken} is in use by another program; "):
             run.run(Stack(root=tmp_path, state_dir=tmp_path, **{**ports, name: taken}))
 

@@ -11,65 +11,66 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.support import totals
-from functions.support.statistics import rebuild
 from functions.support.tickets import service as tickets
 from functions.support.tickets.models import NewTicket
 from hub.errors import Unavailable
 from hub.events import Caller
-from hub.store import counters, keys, table
+from hub.store import counters, keys, recounting, table
 from operations import statistics
 from operations.__main__ import main
 from operations.stack import OperationError, Stack
 from tests.contract import memory
 
-MAPPING = "a-mapping"
-VISIBILITY = memory.TEMPLATE["Resources"]["SupportStatisticsQueue"]["Properties"]["VisibilityTimeout"]
+MAPPINGS = {"SupportStatisticsFunction": "one-mapping", "TotalsFunction": "another-mapping"}
+VISIBILITY = memory.TEMPLATE["Resources"]["TotalsQueue"]["Properties"]["VisibilityTimeout"]
 
 
 class Lambda:
     """Lambda, as far as it is asked; a change takes as many looks as `slow` says, and none is taken meanwhile."""
 
     def __init__(self, slow: int = 0) -> None:
-        self.changes: list[bool] = []
-        self.on = True
+        self.changes: list[tuple[str, bool]] = []
+        self.off: set[str] = set()
         self.slow = slow
-        self.refuses = False
-        self._looks = 0
+        self.refuses = ""
+        self._looks = dict.fromkeys(MAPPINGS.values(), 0)
 
     def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - as botocore names them
-        assert FunctionName == "the-function"
-        return {"EventSourceMappings": [{"UUID": MAPPING}]}
+        return {"EventSourceMappings": [{"UUID": MAPPINGS[FunctionName.removeprefix("hub-dev-")]}]}
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
-        assert UUID == MAPPING
-        self._looks -= 1
-        resting, moving = ("Enabled", "Enabling") if self.on else ("Disabled", "Disabling")
-        return {"State": moving if self._looks > 0 else resting}
+        self._looks[UUID] -= 1
+        resting, moving = ("Disabled", "Disabling") if UUID in self.off else ("Enabled", "Enabling")
+        return {"State": moving if self._looks[UUID] > 0 else resting}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
-        assert UUID == MAPPING
-        if self._looks > 0 or (self.refuses and Enabled):
+        if self._looks[UUID] > 0 or (self.refuses == UUID and Enabled):
             raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "UpdateEventSourceMapping")
-        self.changes.append(Enabled)
-        self.on, self._looks = Enabled, self.slow
+        self.changes.append((UUID, Enabled))
+        (self.off.discard if Enabled else self.off.add)(UUID)
+        self._looks[UUID] = self.slow
+
+
+OFF_AND_ON = [(mapping, on) for on in (False, True) for mapping in MAPPINGS.values()]
 
 
 class StackInMemory(Stack):
-    """The stack `hub-dev`: moto's tables and queue."""
+    """The stack `hub-dev`: moto's tables and queues."""
 
     def __init__(self, functions: Lambda) -> None:
         super().__init__("hub-dev", boto3.Session(region_name=memory.REGION))
-        self.url = memory.client("sqs").get_queue_url(QueueName="SupportStatisticsQueue")["QueueUrl"]
-        attributes = {"VisibilityTimeout": str(VISIBILITY)}
-        memory.client("sqs").set_queue_attributes(QueueUrl=self.url, Attributes=attributes)
-        self.__dict__.update(functions=functions, queues=memory.client("sqs"))
+        sqs = memory.client("sqs")
+        self.urls = {name: sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in statistics.WORKERS.values()}
+        for url in self.urls.values():
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY)})
+        self.__dict__.update(functions=functions, queues=sqs)
 
     def resources(self, kind: str) -> dict[str, str]:
         """What CloudFormation would tell."""
         return {
             "AWS::DynamoDB::Table": {"Table": "Table", "ActivityTable": "ActivityTable"},
-            "AWS::Lambda::Function": {statistics.FUNCTION: "the-function"},
-            "AWS::SQS::Queue": {statistics.QUEUE: self.url},
+            "AWS::Lambda::Function": {name: f"hub-dev-{name}" for name in statistics.WORKERS},
+            "AWS::SQS::Queue": self.urls,
         }[kind]
 
 
@@ -116,19 +117,20 @@ def spoil(tenant: str, **amounts: int) -> None:
 
 def test_it_tells_what_differed(stack: StackInMemory, functions: Lambda, capsys: pytest.CaptureFixture[str]) -> None:
     spoil("acme", open__medium=5, open__low=2)
-    stack.queues.send_message(QueueUrl=stack.url, MessageBody="{}")
+    for url in stack.urls.values():
+        stack.queues.send_message(QueueUrl=url, MessageBody="{}")
     assert statistics.rebuild(stack, None) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
-        "The event source is off; now nothing must be in flight for 180 seconds",
-        "Counting is off; 1 events wait, of which the figures before tell nothing",
+        "The event sources are off; now nothing must be in flight for 180 seconds",
+        "Counting is off; 2 events wait, of which the figures before tell nothing",
         "Counting is on",
     ]
     assert lines[3] == "acme: counted tickets 1; 3 figures differed:"
     assert re.fullmatch(r"  SUPPORT#20..-..-..T.. q._tickets: 0, now 1", lines[4])
     assert lines[5:7] == ["  TICKETS open__low: 2, now 0", "  TICKETS open__medium: 5, now 1"]
     assert lines[7:] == ["other: counted nothing; all agreed"]
-    assert functions.changes == [False, True]
+    assert functions.changes == OFF_AND_ON
     assert statistics.rebuild(stack, "acme") == 0
     assert capsys.readouterr().out.splitlines()[3:] == ["acme: counted tickets 1; all agreed"]
 
@@ -149,7 +151,7 @@ class InFlight:
         look = statistics._attribute
 
         def attribute(stack: Stack, queue: str, which: str) -> int:
-            if which != "ApproximateNumberOfMessagesNotVisible":
+            if which != "ApproximateNumberOfMessagesNotVisible" or not queue.endswith("/TotalsQueue"):
                 return look(stack, queue, which)
             self.looks += 1
             return told[self.looks - 1] if self.looks <= len(told) else 0
@@ -168,17 +170,17 @@ def test_nobody_counts_meanwhile(
 ) -> None:
     functions.slow = 3
     in_flight = InFlight(monkeypatch, *told)
-    seen: list[tuple[bool, int]] = []
+    seen: list[tuple[int, int]] = []
 
-    def rebuilding(only: str | None) -> dict[str, Any]:
-        seen.append((functions.on, in_flight.looks))
+    def rebuilding(*_: Any) -> dict[str, Any]:
+        seen.append((len(functions.off), in_flight.looks))
         return {}
 
-    monkeypatch.setattr(rebuild, "rebuild", rebuilding)
+    monkeypatch.setattr(recounting, "recount", rebuilding)
     assert statistics.rebuild(stack, None) == 0
     after = VISIBILITY + 1
-    assert seen == [(False, after + (last or 0))], "off, and nothing in flight for as long as a batch can be"
-    assert functions.on
+    assert seen == [(2, after + (last or 0))], "off, and nothing in flight for as long as a batch can be"
+    assert not functions.off
 
 
 def test_the_emulators_number_is_taken_at_once(
@@ -194,15 +196,15 @@ def test_the_emulators_number_is_taken_at_once(
 def test_it_is_on_again_whatever_happens(
     stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    def fails(_: str | None) -> None:
+    def fails(*_: Any) -> None:
         raise error
 
     functions.slow = 2
     handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(rebuild, "rebuild", fails)
+    monkeypatch.setattr(recounting, "recount", fails)
     with pytest.raises(OperationError if error is Unavailable else error):
         statistics.rebuild(stack, None)
-    assert functions.changes == [False, True]
+    assert functions.changes == OFF_AND_ON
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
@@ -210,16 +212,18 @@ def test_it_is_on_again_whatever_happens(
 def test_a_signal_ends_it_with_counting_on(
     stack: StackInMemory, functions: Lambda, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(rebuild, "rebuild", lambda _: os.kill(os.getpid(), number))
+    monkeypatch.setattr(recounting, "recount", lambda *_: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt):
         statistics.rebuild(stack, None)
-    assert functions.changes == [False, True]
+    assert functions.changes == OFF_AND_ON
 
 
-def test_if_it_cannot_be_switched_on_it_says_how(stack: StackInMemory, functions: Lambda) -> None:
-    functions.refuses = True
-    with pytest.raises(OperationError, match=f"Counting is OFF.*--enabled --uuid {MAPPING}"):
+@pytest.mark.parametrize("mapping", MAPPINGS.values())
+def test_if_it_cannot_be_switched_on_it_says_how(stack: StackInMemory, functions: Lambda, mapping: str) -> None:
+    functions.refuses = mapping
+    with pytest.raises(OperationError, match=f"Counting is OFF.*--enabled --uuid {mapping} "):
         statistics.rebuild(stack, None)
+    assert functions.off == {mapping}, "the other is on again"
 
 
 def test_work_that_never_ends_is_not_waited_for(
@@ -228,7 +232,7 @@ def test_work_that_never_ends_is_not_waited_for(
     InFlight(monkeypatch, *[1, *[0] * (VISIBILITY - 1)] * 10)
     with pytest.raises(OperationError, match="run it again"):
         statistics.rebuild(stack, None)
-    assert functions.changes == [False, True]
+    assert functions.changes == OFF_AND_ON
 
 
 def test_a_tenant_that_does_not_exist_is_told(stack: StackInMemory) -> None:

@@ -160,15 +160,15 @@ def lower_the_bounds(dice: random.Random, patch: pytest.MonkeyPatch) -> bool:
 
 
 @pytest.mark.usefixtures("aws")
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0, 2**32))
 def test_walking_the_cursors_gives_the_whole_list(seed: int) -> None:
     dice = random.Random(seed)
     tenant = things.new_tenant()
-    rows = things.store(tenant, made(dice, 20))
-    for _ in range(6):
+    rows = things.store(tenant, made(dice, 12))
+    for _ in range(4):
         parameters = asked(dice, rows)
-        size = dice.randint(1, 8)
+        size = dice.randint(2, 8)
         with pytest.MonkeyPatch.context() as patch:
             short = lower_the_bounds(dice, patch)
             found: list[Row] = []
@@ -182,18 +182,18 @@ def test_walking_the_cursors_gives_the_whole_list(seed: int) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0, 2**32))
 def test_numbered_pages_are_the_list(seed: int) -> None:
     dice = random.Random(seed)
     tenant = things.new_tenant()
-    rows = things.store(tenant, made(dice, 20))
-    for _ in range(6):
+    rows = things.store(tenant, made(dice, 12))
+    for _ in range(4):
         parameters = asked(dice, rows)
         names = dice.sample([*KINDS, "contact"], k=dice.choice([0, 0, 1, 3]))
         if names:
             parameters["fields"] = ",".join(names)
-        size = dice.randint(1, 8)
+        size = dice.randint(2, 8)
         expected = things.reference(rows, parameters)
         found: list[Row] = []
         with pytest.MonkeyPatch.context() as patch:

@@ -112,11 +112,8 @@ class Listing:
                 attributes |= keys.index(index.number, tenant, index.kind, keys.part(value), item_id=row["id"])
         for name, index in self.ordered.items():
             number = filters.as_kind(filters.at(row, name), FieldKind.NUMBER)
-            if number is None:
-                attributes |= keys.index(index.number, tenant, index.kind, _NONE, item_id=row["id"])
-            else:
-                place = f"{_sortable(number)}#{row['id']}"
-                attributes |= keys.index(index.number, tenant, index.kind, item_id=place)
+            lacking, place = ([_NONE], row["id"]) if number is None else ([], f"{_sortable(number)}#{row['id']}")
+            attributes |= keys.index(index.number, tenant, index.kind, *lacking, item_id=place)
         return attributes
 
 
@@ -355,8 +352,7 @@ def _query(asked: ListQuery, partition: str, bounds: _Bounds, index: str = "") -
     if bounds[0] > bounds[1] or len(partition.encode()) > _LONGEST_PARTITION:
         return None
     between = None if bounds == _EVERYTHING else bounds
-    descending = asked.descending
-    return table.Query(table.entities(), partition, between=between, index=index, newest_first=descending)
+    return table.Query(table.entities(), partition, between=between, index=index, newest_first=asked.descending)
 
 
 def _bounds_of_ids(listing: Listing, asked: ListQuery) -> _Bounds:

@@ -70,7 +70,7 @@ def _take(key: keys.Key, body_hash: str, tenant: str) -> Response | None:
 
 
 def _complete(key: keys.Key, response: Response, tenant: str) -> None:
-    answer = secrets.seal(json.dumps(response), tenant, key["pk"])
+    answer = secrets.seal(json.dumps(response, ensure_ascii=False), tenant, key["pk"])
     table.write(table.Update(table.activity(), key, "SET #answer = :answer", values={"answer": answer}))
 
 
