@@ -54,7 +54,6 @@ def latest(known: Lifecycle | None, events: Iterable[Lifecycle]) -> tuple[Lifecy
     return known, turns
 
 
-
 def _order(one: Lifecycle, other: Lifecycle) -> int:
     return is_later(one, other) - is_later(other, one)
 
