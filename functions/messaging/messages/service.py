@@ -24,8 +24,10 @@ def create(caller: Caller, platform: str, wanted: NewMessage) -> Message:
     known = platforms.known(platform)
     connection = platforms.connection(caller.tenant, known, wanted.sender)
     limits = connectors.connector(known).limits
-    if texts.length(wanted.content, limits.unit) > limits.text:
-        raise InvalidRequest(FieldError("content", "too_long", {"max_length": limits.text}))
+    is_caption = wanted.type not in ("text", "template")
+    most = (limits.caption if is_caption else None) or limits.text
+    if texts.length(wanted.content, limits.unit) > most:
+        raise InvalidRequest(FieldError("content", "too_long", {"max_length": most}))
     now = times.now_ms()
     message = StoredMessage(
         id=ids.new("msg", now),

@@ -1,8 +1,11 @@
 """Calls of providers' APIs: JSON out, JSON back, trouble on the way as a `Temporary`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -88,21 +91,48 @@ def base(configured: str, own: str) -> str:
     return (configured or own).rstrip("/")
 
 
-def after(seconds: float | str | None) -> int | None:
+@contextmanager
+def reading() -> Iterator[None]:
+    """What an accepted call is answered with and cannot be read is trouble on the way. Raises `Temporary`."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise Temporary("bad_answer", "the answer is not what the provider documents") from error
+
+
+def after(seconds: Any) -> int | None:
     """The time (epoch ms) that lies so many seconds ahead; `None` for what is no number of seconds."""
     try:
-        wait = float(seconds)  # type: ignore[arg-type]
+        wait = float(seconds)
     except (TypeError, ValueError):
         return None
     return times.now_ms() + round(min(wait, MAX_WAIT_SECONDS) * 1000) if wait >= 0 else None
 
 
+def _asked_for(retry_after: str | None) -> int | None:
+    """The time (epoch ms) that a `Retry-After` names, in seconds or as a date (RFC 9110 section 10.2.3)."""
+    found = after(retry_after)
+    if found is not None or not retry_after:
+        return found
+    try:
+        until = parsedate_to_datetime(retry_after)
+        # A date without a zone is meant in UTC (RFC 5322's "-0000").
+        return after(max(until.replace(tzinfo=until.tzinfo or UTC).timestamp() - times.now_ms() / 1000, 0))
+    except (ValueError, OverflowError):
+        return None
+
+
 def refused(answer: Answer, code: Any = None, message: Any = None) -> ProviderError:
-    """The error that an HTTP status stands for, where the provider's own code tells no more."""
+    """The error that an HTTP status stands for, where the provider's own code tells no more.
+
+    An answer that says it accepted, and is refused, did not come from the provider: a proxy, a captive portal.
+    """
+    if answer.ok:
+        return Temporary("bad_answer", "the answer is not what the provider documents")
     told = str(code if code not in (None, "") else answer.status)
     text = str(message or answer.body[:200].decode(errors="replace"))
     if answer.status in (429, 503):
-        return Temporary(told, text, after(answer.headers.get("Retry-After")))
+        return Temporary(told, text, _asked_for(answer.headers.get("Retry-After")))
     if answer.status >= 500 or answer.status in (408, 425):
         return Temporary(told, text)
     if answer.status in (401, 403, 404, 410):

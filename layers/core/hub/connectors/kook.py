@@ -1,14 +1,13 @@
 """KOOK, by a bot's token (https://developer.kookapp.cn/doc)."""
 
 import base64
-import hmac
 import json
 import zlib
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -35,7 +34,8 @@ KMARKDOWN, CARD = 9, 10
 MAX_EVENT = 1_000_000
 _CHALLENGE = "WEBHOOK_CHALLENGE"
 _FORWARDED = frozenset({1, 2, 3, 4, 8, KMARKDOWN, CARD})
-_DISABLED = frozenset({401, 40100, 40101, 40103, 40300})
+_KINDS = {2: "image", 3: "video", 4: "file", 8: "audio", CARD: "card"}
+_DISABLED = frozenset({401, 40100, 40101, 40102, 40103})
 
 
 class KookConfig(ApiConfig):
@@ -71,24 +71,22 @@ class Kook(Connector[KookConfig]):
         return Sent(str(_call("POST", config, "/message/create", body=body)["msg_id"]))
 
     def records(self, config: KookConfig, cursor: str | None) -> Page[Record]:
-        """The text channels of the bot's servers, a server's page at a time."""
+        """The bot's servers and their text channels: a page of servers, then those of each, fifty at a time."""
         place: dict[str, Any] = json.loads(cursor) if cursor else {"page": 1, "guilds": []}
-        guilds: list[str] = place["guilds"]
-        rows: list[Record] = []
-        following: dict[str, Any] | None
-        if not guilds:
-            found = _call("GET", config, "/guild/list", query={"page": str(place["page"]), "page_size": "50"})
-            rows = [Record(str(one["id"]), "guild", one) for one in found["items"]]
-            page = place["page"] + 1 if found["meta"]["page"] < found["meta"]["page_total"] else 0
-            following = {"page": page, "guilds": [row.id for row in rows]}
-        else:
-            query = {"guild_id": guilds[0], "type": "1", "page_size": "50", "page": str(place.get("channels", 1))}
-            found = _call("GET", config, "/channel/list", query=query)
-            rows = [Record(str(one["id"]), "channel", one) for one in found["items"] if not one.get("is_category")]
-            is_last = found["meta"]["page"] >= found["meta"]["page_total"]
-            following = {"page": place["page"], "guilds": guilds[1:] if is_last else guilds}
-            if not is_last:
-                following["channels"] = place.get("channels", 1) + 1
+        path, query = "/guild/list", {"page": str(place["page"]), "page_size": "50"}
+        if place["guilds"]:
+            path = "/channel/list"
+            query |= {"page": str(place.get("channels", 1)), "guild_id": place["guilds"][0], "type": "1"}
+        found = _call("GET", config, path, query=query)
+        with calls.reading():
+            has_more = found["meta"]["page"] < found["meta"]["page_total"]
+            if not place["guilds"]:
+                rows = [Record(str(one["id"]), "guild", one) for one in found["items"]]
+                following = {"page": place["page"] + 1 if has_more else 0, "guilds": [row.id for row in rows]}
+            else:
+                rows = [Record(str(one["id"]), "channel", one) for one in found["items"] if not one.get("is_category")]
+                following = {"page": place["page"], "guilds": place["guilds"] if has_more else place["guilds"][1:]}
+                following |= {"channels": place.get("channels", 1) + 1} if has_more else {}
         is_done = not following["guilds"] and not following["page"]
         return Page(rows, None if is_done else json.dumps(following))
 
@@ -96,13 +94,12 @@ class Kook(Connector[KookConfig]):
         """Answer the challenge, or read a message of a channel; deflated and encrypted or neither."""
         try:
             data = event(config, callback.body)
-            if data.get("channel_type") == _CHALLENGE:
-                return Heard(reply=json.dumps({"challenge": data["challenge"]}), content_type="application/json")
-            if data.get("channel_type") not in ("GROUP", "PERSON") or data.get("type") not in _FORWARDED:
-                return Heard()
-            return Heard(messages=[] if data["extra"]["author"].get("bot") else [_inbound(data)])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+        except (*callbacks.UNREADABLE, zlib.error) as error:
             raise Unverified from error
+        if data.get("channel_type") == _CHALLENGE:
+            reply = json.dumps({"challenge": str(data.get("challenge", ""))[:256]})
+            return Heard(reply=reply, content_type="application/json")
+        return Heard(messages=callbacks.readable(_inbound, [data]))
 
 
 def event(config: KookConfig, body: bytes) -> dict[str, Any]:
@@ -113,8 +110,7 @@ def event(config: KookConfig, body: bytes) -> dict[str, Any]:
     elif config.encrypt_key:
         raise Unverified
     data: dict[str, Any] = told["d"]
-    given = str(data.get("verify_token", ""))
-    if not config.verify_token or not hmac.compare_digest(given.encode(), config.verify_token.encode()):
+    if not callbacks.is_secret(str(data.get("verify_token", "")), config.verify_token):
         raise Unverified
     return data
 
@@ -151,29 +147,38 @@ def _call(
     answer = calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
     told = answer.fields
     if answer.ok and told.get("code") == 0 and isinstance(told.get("data"), dict):
-        return dict(told["data"])
+        return calls.Fields(told["data"])
     raise _error(answer)
 
 
 def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
-    code, text = told.get("code", answer.status), str(told.get("message", ""))
+    code, text = told.get("code"), str(told.get("message", ""))
     if answer.status == 429 or code == 429:
         return Temporary("429", text, calls.after(answer.headers.get("X-Rate-Limit-Reset") or 1))
-    if code in _DISABLED or answer.status == 401:
-        return Disabled(str(code), text)
-    return Permanent(str(code), text) if answer.ok else calls.refused(answer, code, text)
+    if answer.status == 401 or (isinstance(code, int) and code in _DISABLED):
+        return Disabled(str(code or answer.status), text)
+    if answer.status in (403, 404) or (answer.ok and code):
+        # Of a channel, not of the bot, which may well write to others.
+        return Permanent(str(code or answer.status), text)
+    return calls.refused(answer, code, text)
 
 
-def _inbound(data: dict[str, Any]) -> Inbound:
+def _inbound(data: dict[str, Any]) -> Inbound | None:
+    """A message of a person; `None` for one of a bot, which might answer us for ever, and for what KOOK tells."""
+    if data.get("channel_type") not in ("GROUP", "PERSON") or data.get("type") not in _FORWARDED:
+        return None
     author = data["extra"]["author"]
+    if author.get("bot"):
+        return None
+    kind = data["type"]
     name = author.get("nickname") or author.get("username", "")
     return Inbound(
         id=str(data["msg_id"]),
         sender=Contact(str(data["author_id"]), str(name), author.get("avatar")),
-        text=str(data["content"]) if data["type"] in (1, KMARKDOWN) else "",
+        text=str(data["content"]) if kind in (1, KMARKDOWN) else "",
         at=int(data["msg_timestamp"]),
-        data={"channel_id": str(data["target_id"]), "type": data["type"], "content": data["content"]},
+        data={"type": _KINDS.get(kind, "text"), "channel_id": str(data["target_id"]), "content": data["content"]},
     )
 
 

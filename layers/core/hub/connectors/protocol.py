@@ -67,9 +67,11 @@ class ApiConfig(Config):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a provider takes: `text` units in a message, messages a second in all and to one receiver."""
+    """What a provider takes: `text` units in a message, `caption` units in one with media (`None`: as many), messages
+    a second in all and to one receiver."""
 
     text: int
+    caption: int | None = None
     unit: Unit = "characters"
     per_second: float = 10.0
     per_second_each: float | None = None
@@ -212,5 +214,6 @@ class Connector(ABC, Generic[C]):
         raise NotImplementedError
 
     def hear(self, config: C, callback: Callback) -> Heard:
-        """Check that a callback is the provider's and read it. Raises `Unverified`."""
+        """Check that a callback is the provider's and read it: what cannot be read of one is left out, as is what says
+        nothing to us. Raises `Unverified`."""
         raise NotImplementedError

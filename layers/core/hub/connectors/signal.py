@@ -1,7 +1,6 @@
 """Signal, through a signal-cli-rest-api that the operator runs (https://github.com/bbernhard/signal-cli-rest-api)."""
 
 import base64
-import hmac
 import json
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
@@ -9,7 +8,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from hub import outbound
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -22,18 +21,24 @@ from hub.connectors.protocol import (
     Inbound,
     Limits,
     Media,
+    MediaKind,
     Outgoing,
     Page,
     Permanent,
     ProviderError,
     Record,
     Sent,
+    Status,
     StatusChange,
     Temporary,
     Unverified,
 )
 
 MAX_ATTACHMENT = 3 * 1024 * 1024
+GROUP = "group."
+"""Before the name of a group, as the API takes it: signal-cli's own, in base64 once more."""
+
+_KINDS: dict[str, MediaKind] = {"image": "image", "video": "video", "audio": "audio"}
 
 
 class SignalConfig(Config):
@@ -57,8 +62,7 @@ class Signal(Connector[SignalConfig]):
     def test(self, config: SignalConfig) -> Account:
         """`GET /v1/about`, and whether the number is registered there."""
         _call("GET", config, "/v1/about")
-        numbers = _call("GET", config, "/v1/accounts").json
-        if isinstance(numbers, list) and config.number not in numbers:
+        if config.number not in _list("/v1/accounts", config):
             raise Disabled("unregistered", f"{config.number} is not registered at this signal-cli")
         return Account(config.number, config.number)
 
@@ -67,8 +71,7 @@ class Signal(Connector[SignalConfig]):
         body: dict[str, Any] = {"number": config.number, "recipients": [message.to], "message": message.text}
         if message.media is not None:
             body["base64_attachments"] = [_attachment(message.media)]
-        found = _call("POST", config, "/v2/send", body=body).fields
-        return Sent(str(found["timestamp"]))
+        return Sent(str(_call("POST", config, "/v2/send", body=body).fields["timestamp"]))
 
     def contacts(self, config: SignalConfig, cursor: str | None) -> Page[Contact]:
         """`GET /v1/contacts/{number}`, all at once."""
@@ -80,18 +83,10 @@ class Signal(Connector[SignalConfig]):
 
     def hear(self, config: SignalConfig, callback: Callback) -> Heard:
         """Read a receipt or a message that signal-cli's json-rpc mode posts."""
-        given = callback.query.get("secret", "")
-        if not config.callback_secret or not hmac.compare_digest(given.encode(), config.callback_secret.encode()):
+        if not callbacks.is_secret(callback.query.get("secret", ""), config.callback_secret):
             raise Unverified
-        try:
-            told = json.loads(callback.body)
-            envelope = (told.get("params") or told)["envelope"]
-            if receipt := envelope.get("receiptMessage"):
-                return Heard(changes=_changes(receipt, int(envelope["timestamp"])))
-            message = envelope.get("dataMessage")
-            return Heard(messages=[_inbound(envelope, message)] if message and message.get("message") else [])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Unverified from error
+        [heard] = callbacks.readable(lambda body: _heard(config.number, body), [callback.body]) or [Heard()]
+        return heard
 
 
 def _call(method: str, config: SignalConfig, path: str, body: Any = None) -> calls.Answer:
@@ -119,16 +114,25 @@ def _attachment(media: Media) -> str:
         raise Permanent(error.reason, "the file's address may not be called") from error
     except outbound.OutboundError as error:
         raise Temporary(error.reason, "the file could not be read") from error
+    if answer.status >= 500 or answer.status == 429:
+        raise Temporary("bad_media", f"the file's server answered {answer.status}")
     if answer.status != 200 or len(answer.body) > MAX_ATTACHMENT:
-        raise Permanent("bad_media", f"the file answered {answer.status} with {len(answer.body)} bytes")
+        raise Permanent("bad_media", f"the file's server answered {answer.status} with {len(answer.body)} bytes")
     kind = answer.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip()
     name = f";filename={quote(media.name)}" if media.name else ""
     return f"data:{kind}{name};base64,{base64.b64encode(answer.body).decode()}"
 
 
 def _listed(config: SignalConfig) -> list[dict[str, Any]]:
-    found = _call("GET", config, f"/v1/contacts/{quote(config.number)}").json
-    return found if isinstance(found, list) else []
+    found = _list(f"/v1/contacts/{quote(config.number)}", config)
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _list(path: str, config: SignalConfig) -> list[Any]:
+    found = _call("GET", config, path).json
+    if not isinstance(found, list):
+        raise Temporary("bad_answer", "the answer is no list")
+    return found
 
 
 def _number(one: dict[str, Any]) -> str:
@@ -139,16 +143,47 @@ def _contact(one: dict[str, Any]) -> Contact:
     return Contact(_number(one), str(one.get("name") or one.get("profile_name") or ""))
 
 
+def _heard(number: str, body: bytes) -> Heard | None:
+    """What signal-cli's `receive` tells; `None` for what it tells another of its numbers, and what is no message."""
+    told = json.loads(body)
+    received = told.get("params") or told
+    received = received.get("result") or received
+    if received.get("account", number) != number:
+        return None
+    envelope = received["envelope"]
+    if receipt := envelope.get("receiptMessage"):
+        return Heard(changes=_changes(receipt, int(envelope["timestamp"])))
+    message = envelope.get("dataMessage")
+    if not message or not (message.get("message") or message.get("attachments")):
+        return None
+    return Heard(messages=[_inbound(envelope, message)])
+
+
 def _changes(receipt: dict[str, Any], at: int) -> list[StatusChange]:
-    status = "read" if receipt.get("isRead") or receipt.get("isViewed") else "delivered"
-    return [StatusChange(str(one), "read" if status == "read" else "delivered", at) for one in receipt["timestamps"]]
+    status: Status = "read" if receipt.get("isRead") or receipt.get("isViewed") else "delivered"
+    return [StatusChange(str(one), status, at) for one in receipt["timestamps"]]
 
 
 def _inbound(envelope: dict[str, Any], message: dict[str, Any]) -> Inbound:
-    number = envelope.get("sourceNumber") or envelope.get("sourceUuid") or envelope["source"]
-    sender = Contact(str(number), str(envelope.get("sourceName") or ""))
+    """A message; one of a group comes from the group, which is where an answer belongs."""
+    person = envelope.get("sourceNumber") or envelope.get("sourceUuid") or envelope["source"]
     at = int(message["timestamp"])
-    return Inbound(f"{number}:{at}", sender, message["message"], at)
+    group = message.get("groupInfo")
+    sender = GROUP + base64.b64encode(group["groupId"].encode()).decode() if group else str(person)
+    attached = message.get("attachments") or []
+    kind = _kind(attached[0]) if attached else "text"
+    return Inbound(
+        id=f"{person}:{at}",
+        sender=Contact(sender, str(envelope.get("sourceName") or "")),
+        text=message.get("message") or "",
+        at=at,
+        data={"type": kind, "attachments": attached} if attached else {},
+    )
+
+
+def _kind(attachment: dict[str, Any]) -> MediaKind:
+    family = str(attachment.get("contentType", "")).partition("/")[0]
+    return _KINDS.get(family, "file")
 
 
 CONNECTOR = Signal()

@@ -1,12 +1,11 @@
 """Telegram, by its Bot API (https://core.telegram.org/bots/api)."""
 
-import hmac
 import json
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -27,20 +26,34 @@ from hub.connectors.protocol import (
 )
 
 API = "https://api.telegram.org"
-CAPTION = 1024
-"""UTF-16 units of a text that goes with a picture or a file."""
-
 _SENDING = {
     "image": ("sendPhoto", "photo"),
     "video": ("sendVideo", "video"),
     "audio": ("sendAudio", "audio"),
     "file": ("sendDocument", "document"),
 }
-_ATTACHED = ("photo", "video", "audio", "voice", "document", "sticker")
+_KINDS = {
+    "photo": "image",
+    "video": "video",
+    "animation": "video",
+    "video_note": "video",
+    "audio": "audio",
+    "voice": "audio",
+    "document": "file",
+    "sticker": "image",
+    "contact": "contact",
+    "venue": "venue",
+    "location": "location",
+    "poll": "poll",
+}
+"""What a `Message` may carry, and what we call it: an animation is a document too, a venue a location."""
 
 
 class TelegramConfig(ApiConfig):
-    """`bot_token` as BotFather gave it. `webhook_secret` is what `setWebhook` was told as `secret_token`."""
+    """`bot_token` as BotFather gave it. `webhook_secret` is what `setWebhook` was told as `secret_token`.
+
+    `chat_id` is written to where a message names no chat.
+    """
 
     bot_token: Annotated[str, SECRET, Field(pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$")]
     webhook_secret: Annotated[str, SECRET, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")] = ""
@@ -52,34 +65,31 @@ class Telegram(Connector[TelegramConfig]):
 
     service_type = "telegram"
     config = TelegramConfig
-    limits: ClassVar[Limits] = Limits(text=4096, unit="utf16", per_second=30, per_second_each=1)
+    limits: ClassVar[Limits] = Limits(text=4096, caption=1024, unit="utf16", per_second=30, per_second_each=1)
     abilities: ClassVar = frozenset({"send", "callbacks"})
 
     def test(self, config: TelegramConfig) -> Account:
-        """`getMe`."""
+        """`getMe`, and `getChat` of the chat that is written to by itself."""
         bot = _call(config, "getMe")
-        return Account(str(bot["id"]), bot.get("username") or bot.get("first_name", ""))
+        if config.chat_id:
+            _call(config, "getChat", {"chat_id": config.chat_id})
+        with calls.reading():
+            return Account(str(bot["id"]), str(bot.get("username") or bot.get("first_name", "")))
 
     def send(self, config: TelegramConfig, message: Outgoing) -> Sent:
         """`sendMessage`, or what sends a picture or a file; a group that became a supergroup has a new id."""
         try:
-            found = _send(config, message, message.to)
+            found = _send(config, message, message.to or config.chat_id)
         except _Moved as moved:
             found = _send(config, message, moved.chat_id)
-        return Sent(f"{found['chat']['id']}:{found['message_id']}")
+        with calls.reading():
+            return Sent(f"{found['chat']['id']}:{found['message_id']}")
 
     def hear(self, config: TelegramConfig, callback: Callback) -> Heard:
         """Read an `Update`; one of a kind that says nothing to us is heard and empty."""
-        given = callback.headers.get("x-telegram-bot-api-secret-token", "")
-        if not config.webhook_secret or not hmac.compare_digest(given.encode(), config.webhook_secret.encode()):
+        if not callbacks.is_secret(callback.headers.get("x-telegram-bot-api-secret-token", ""), config.webhook_secret):
             raise Unverified
-        try:
-            update = json.loads(callback.body)
-            message = update.get("message") or update.get("channel_post")
-            heard = [_inbound(message)] if message and not message.get("from", {}).get("is_bot") else []
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Unverified from error
-        return Heard(messages=heard)
+        return Heard(messages=callbacks.readable(_heard, [callback.body]))
 
 
 class _Moved(Permanent):
@@ -118,7 +128,8 @@ def _call(config: TelegramConfig, method: str, parameters: dict[str, Any] | None
 def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
     """What Telegram's `error_code`, `description` and `parameters` (type ResponseParameters) mean."""
     code, text = told.get("error_code", answer.status), str(told.get("description", ""))
-    more = told.get("parameters") or {}
+    given = told.get("parameters")
+    more = given if isinstance(given, dict) else {}
     if "migrate_to_chat_id" in more:
         return _Moved(str(more["migrate_to_chat_id"]), text)
     if code == 429:
@@ -130,15 +141,24 @@ def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
     return calls.refused(answer, code, text)
 
 
-def _inbound(message: dict[str, Any]) -> Inbound:
+def _heard(body: bytes) -> Inbound | None:
+    """The message of an update; `None` for an update of another kind, and for what bots and the chat itself say."""
+    update = json.loads(body)
+    message = update.get("message") or update.get("channel_post")
+    if not message or (message.get("from") or {}).get("is_bot"):
+        return None
+    carried = next((kind for kind in _KINDS if kind in message), None)
+    text = message.get("text") or message.get("caption") or ""
+    if not text and carried is None:
+        return None
     chat, sender = message["chat"], message.get("from") or message["chat"]
     name = " ".join(filter(None, (sender.get("first_name") or sender.get("title"), sender.get("last_name"))))
     return Inbound(
         id=f"{chat['id']}:{message['message_id']}",
         sender=Contact(str(chat["id"]), name or sender.get("username", "")),
-        text=message.get("text") or message.get("caption") or "",
+        text=text,
         at=int(message["date"]) * 1000,
-        data={kind: message[kind] for kind in _ATTACHED if kind in message},
+        data={"type": _KINDS[carried], carried: message[carried]} if carried else {},
     )
 
 

@@ -26,7 +26,7 @@ def token(app: tuple[str, ...], ask: Callable[[], Token]) -> str:
         return kept[0]
     made = ask()
     if len(_kept) >= _MOST:
-        _kept.pop(next(iter(_kept)))
+        _kept.pop(next(iter(_kept)), None)
     _kept[app] = made.value, time.monotonic() + max(made.seconds - EARLY_SECONDS, 0)
     return made.value
 

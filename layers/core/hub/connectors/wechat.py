@@ -2,14 +2,14 @@
 
 import base64
 import hashlib
-import hmac
 import struct
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 from xml.etree import ElementTree
 
 from pydantic import Field
 
-from hub.connectors import calls, tokens
+from hub.connectors import callbacks, calls, tokens
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -35,14 +35,19 @@ from hub.connectors.protocol import (
 API = "https://api.weixin.qq.com"
 BATCH = 100
 """People whose details one call tells."""
+PAGE = 500
+"""People of a page: their list may be asked for 500 times a day, their details half a million times."""
 
 _TOKEN_GONE = frozenset({40001, 40014, 42001})
 _TOO_MANY_TODAY = 45009
 _DAY = 86_400
-_TEMPORARY = frozenset({-1, 45011, 45047})
-_DISABLED = frozenset({40013, 40125, 40164, 48001, 48002, 50002, 61004})
+
+# https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
+_TEMPORARY = frozenset({-1, 45011})
+_DISABLED = frozenset({40013, 40125, 40164, 40243, 48001, 48004, 50002, 50007, 61004, 89503, *_TOKEN_GONE})
 _MAX_XML = 100_000
-_ATTACHED = ("PicUrl", "MediaId", "Location_X", "Location_Y", "Url")
+_ATTACHED = ("PicUrl", "MediaId", "Format", "ThumbMediaId", "Location_X", "Location_Y", "Label", "Title", "Url")
+_KINDS = {"image": "image", "voice": "audio", "video": "video", "shortvideo": "video", "file": "file"}
 
 
 class WeChatConfig(ApiConfig):
@@ -64,13 +69,14 @@ class WeChat(Connector[WeChatConfig]):
 
     def test(self, config: WeChatConfig) -> Account:
         """Get a token, which tells whether id, secret and the caller's address are right."""
+        tokens.forget(_app(config))
         _token_of(config)
         return Account(config.app_id, "")
 
     def send(self, config: WeChatConfig, message: Outgoing) -> Sent:
         """Send a text as customer service; `options["template"]` ({"template_id", "data", …}) as a template message."""
         if "template" in message.options:
-            body = {"touser": message.to, **message.options["template"]}
+            body = {**message.options["template"], "touser": message.to}
             found = _call("POST", config, "/cgi-bin/message/template/send", body=body)
             return Sent(str(found["msgid"]))
         text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
@@ -81,45 +87,54 @@ class WeChat(Connector[WeChatConfig]):
     def contacts(self, config: WeChatConfig, cursor: str | None) -> Page[Contact]:
         """Followers, a hundred at a time; nicknames have been blank since 2021-12-27, so the remark is the name."""
         found, following = _followers(config, cursor)
-        return Page([Contact(one["openid"], _name(one), one.get("headimgurl") or None) for one in found], following)
+        with calls.reading():
+            return Page([Contact(one["openid"], _name(one), one.get("headimgurl") or None) for one in found], following)
 
     def records(self, config: WeChatConfig, cursor: str | None) -> Page[Record]:
         """Followers as records."""
         found, following = _followers(config, cursor)
-        return Page([Record(one["openid"], "follower", one) for one in found], following)
+        with calls.reading():
+            return Page([Record(one["openid"], "follower", one) for one in found], following)
 
     def hear(self, config: WeChatConfig, callback: Callback) -> Heard:
-        """Answer the verification of the address, or read a message or event, encrypted or not."""
+        """Answer the verification of the address, or read a message or event.
+
+        Without an `encoding_aes_key` the signature holds for the address alone, not for what is posted to it.
+        """
         query = callback.query
         _check(config, query.get("signature", ""), query.get("timestamp", ""), query.get("nonce", ""))
         if callback.method == "GET":
             return Heard(reply=query.get("echostr", "")[:256])
         try:
             told = _fields(callback.body)
-            if "Encrypt" in told:
+            if config.encoding_aes_key:
                 sealed = told["Encrypt"]
                 _check(config, query["msg_signature"], query["timestamp"], query["nonce"], sealed)
                 told = _fields(_decrypted(config, sealed))
-            return _heard(told)
-        except (ValueError, KeyError, TypeError, struct.error, ElementTree.ParseError) as error:
+        except (*callbacks.UNREADABLE, struct.error, ElementTree.ParseError) as error:
             raise Unverified from error
+        [heard] = callbacks.readable(_heard, [told]) or [Heard()]
+        return replace(heard, reply="success")
 
 
 def _followers(config: WeChatConfig, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """A hundred followers. WeChat lists 10,000 ids a call: the cursor tells the call's beginning and how far in it."""
+    """A page of followers. WeChat lists 10,000 ids a call: the cursor tells the call's beginning and how far in it."""
     begin, _, place = (cursor or "|0").partition("|")
     start = int(place or 0)
     listed = _call("GET", config, "/cgi-bin/user/get", query={"next_openid": begin} if begin else {})
-    ids = (listed.get("data") or {}).get("openid") or []
-    wanted = ids[start : start + BATCH]
-    if not wanted:
-        return [], None
-    asked = {"user_list": [{"openid": one, "lang": "zh_CN"} for one in wanted]}
-    found = _call("POST", config, "/cgi-bin/user/info/batchget", body=asked)["user_info_list"]
-    if start + BATCH < len(ids):
-        return found, f"{begin}|{start + BATCH}"
+    with calls.reading():
+        ids: list[str] = (listed.get("data") or {}).get("openid") or []
+    found: list[dict[str, Any]] = []
+    for first in range(start, min(start + PAGE, len(ids)), BATCH):
+        wanted = ids[first : min(first + BATCH, start + PAGE)]
+        asked = {"user_list": [{"openid": one, "lang": "zh_CN"} for one in wanted]}
+        told = _call("POST", config, "/cgi-bin/user/info/batchget", body=asked)
+        with calls.reading():
+            found += told["user_info_list"]
+    if start + PAGE < len(ids):
+        return found, f"{begin}|{start + PAGE}"
     following = listed.get("next_openid", "")
-    return found, f"{following}|0" if following and following != begin else None
+    return found, f"{following}|0" if ids and following and following != begin else None
 
 
 def _name(one: dict[str, Any]) -> str:
@@ -134,8 +149,9 @@ def _call(
     if answer.fields.get("errcode") in _TOKEN_GONE:
         tokens.forget(_app(config))
         answer = _try(method, config, path, query, body)
-    if answer.ok and isinstance(answer.json, dict) and not answer.fields.get("errcode"):
-        return answer.fields
+    told = answer.fields
+    if answer.ok and told and not told.get("errcode"):
+        return told
     raise _error(answer)
 
 
@@ -158,7 +174,8 @@ def _token(config: WeChatConfig) -> tokens.Token:
     answer = calls.call("POST", calls.base(config.base_url, API) + "/cgi-bin/stable_token", body=body)
     told = answer.fields
     if answer.ok and "access_token" in told:
-        return tokens.Token(told["access_token"], int(told["expires_in"]))
+        with calls.reading():
+            return tokens.Token(str(told["access_token"]), int(told["expires_in"]))
     raise _error(answer)
 
 
@@ -178,15 +195,24 @@ def _check(config: WeChatConfig, given: str, *parts: str) -> None:
     """WeChat's signature: SHA-1 over the sorted parts, the token among them."""
     text = "".join(sorted((config.token, *parts)))
     expected = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the provider's choice
-    if not config.token or not hmac.compare_digest(expected.encode(), given.encode()):
+    if not config.token or not callbacks.is_secret(given, expected):
         raise Unverified
 
 
+class _Builder(ElementTree.TreeBuilder):
+    """Builds a message, which has no document type: no entity grows beyond all measure, none is fetched."""
+
+    def doctype(self, *_: str | None) -> None:
+        """Refuse it before anything it declares is read."""
+        raise ValueError("a message of WeChat's has no document type")
+
+
 def _fields(xml: bytes) -> dict[str, str]:
-    """The elements of a message. It has no document type: what entities could do to a parser is refused unread."""
-    if len(xml) > _MAX_XML or b"<!" in xml.replace(b"<![CDATA[", b""):
-        raise ValueError("not a message of WeChat's")
-    root = ElementTree.fromstring(xml)  # noqa: S314 - no document type, so no entities
+    """The elements of a message."""
+    if len(xml) > _MAX_XML:
+        raise ValueError("a message beyond all measure")
+    parser = ElementTree.XMLParser(target=_Builder(), encoding="utf-8")  # noqa: S314 - no document type, so no entities
+    root = ElementTree.fromstring(xml, parser)  # noqa: S314
     return {element.tag: element.text or "" for element in root}
 
 
@@ -204,19 +230,20 @@ def _decrypted(config: WeChatConfig, text: str) -> bytes:
     return plain[20 : 20 + length]
 
 
-def _heard(told: dict[str, str]) -> Heard:
+def _heard(told: dict[str, str]) -> Heard | None:
+    """What a message or event says; `None` for events that are about no message."""
     at = int(told["CreateTime"]) * 1000
-    if told["MsgType"] == "event":
+    kind = told["MsgType"]
+    if kind == "event":
         if told["Event"] != "TEMPLATESENDJOBFINISH":
-            return Heard(reply="success")
+            return None
         failed = told["Status"] != "success"
         error = Permanent(told["Status"], told["Status"]) if failed else None
-        change = StatusChange(told["MsgID"], "failed" if failed else "delivered", at, error)
-        return Heard(changes=[change], reply="success")
-    text = told.get("Content") or told.get("Recognition") or ""
+        return Heard(changes=[StatusChange(told["MsgID"], "failed" if failed else "delivered", at, error)])
+    text = told.get("Content") or told.get("Recognition") or told.get("Description") or ""
     more: dict[str, Any] = {name: told[name] for name in _ATTACHED if name in told}
-    message = Inbound(told["MsgId"], Contact(told["FromUserName"], ""), text, at, data=more)
-    return Heard(messages=[message], reply="success")
+    data = {"type": _KINDS.get(kind, kind), **more} if kind != "text" else {}
+    return Heard(messages=[Inbound(told["MsgId"], Contact(told["FromUserName"], ""), text, at, data=data)])
 
 
 CONNECTOR = WeChat()

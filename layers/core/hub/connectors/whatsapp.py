@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -33,11 +34,19 @@ from hub.connectors.protocol import (
 API = "https://graph.facebook.com/v25.0"
 
 _MEDIA = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
-_STATUSES: dict[str, Status] = {"sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
+_STATUSES: dict[str, Status] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "played": "read",
+    "failed": "failed",
+}
+_USER_ID = re.compile(r"[A-Z]{2}\.")
+"""How a business-scoped user id begins: who goes by a user name may have no number that we are told."""
 
 # https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 _TEMPORARY = frozenset({1, 2, 4, 80007, 130429, 131000, 131016, 131056, 131057, 133004})
-_DISABLED = frozenset({0, 10, 190, 368, *range(200, 300)})
+_DISABLED = frozenset({0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 133010, *range(200, 300)})
 
 
 class WhatsAppConfig(ApiConfig):
@@ -55,22 +64,21 @@ class WhatsApp(Connector[WhatsAppConfig]):
 
     service_type = "whatsapp"
     config = WhatsAppConfig
-    limits: ClassVar[Limits] = Limits(text=4096, per_second=80, per_second_each=1 / 6)
+    limits: ClassVar[Limits] = Limits(text=4096, caption=1024, per_second=80, per_second_each=1 / 6)
     abilities: ClassVar = frozenset({"send", "callbacks"})
 
     def test(self, config: WhatsAppConfig) -> Account:
         """`GET /{phone_number_id}`."""
         found = _call("GET", config, config.phone_number_id, query={"fields": "display_phone_number,verified_name"})
-        return Account(str(found.get("display_phone_number", config.phone_number_id)), found.get("verified_name", ""))
+        return Account(str(found["display_phone_number"]), str(found.get("verified_name", "")))
 
     def send(self, config: WhatsAppConfig, message: Outgoing) -> Sent:
         """`POST /{phone_number_id}/messages`; `options["template"]` is a template object, sent as it stands."""
-        body = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": message.to, **_content(message)}
-        found = _call("POST", config, f"{config.phone_number_id}/messages", body=body)
-        try:
+        receiver = "recipient" if _USER_ID.match(message.to) else "to"
+        body = {"messaging_product": "whatsapp", "recipient_type": "individual", receiver: message.to}
+        found = _call("POST", config, f"{config.phone_number_id}/messages", body={**body, **_content(message)})
+        with calls.reading():
             return Sent(str(found["messages"][0]["id"]))
-        except (KeyError, IndexError, TypeError) as error:
-            raise Temporary("bad_answer", "the answer names no message") from error
 
     def hear(self, config: WhatsAppConfig, callback: Callback) -> Heard:
         """Answer the verification of the address, or read statuses and messages."""
@@ -78,15 +86,12 @@ class WhatsApp(Connector[WhatsAppConfig]):
             return _verification(config, callback)
         expected = hmac.new(config.app_secret.encode(), callback.body, hashlib.sha256).hexdigest()
         given = callback.headers.get("x-hub-signature-256", "")
-        if not config.app_secret or not hmac.compare_digest(given.encode(), f"sha256={expected}".encode()):
+        if not config.app_secret or not callbacks.is_secret(given, f"sha256={expected}"):
             raise Unverified
-        try:
-            values = list(_values(json.loads(callback.body), config.phone_number_id))
-            changes = [_change(told) for value in values for told in value.get("statuses", []) if _is_known(told)]
-            messages = [_inbound(told, value) for value in values for told in value.get("messages", [])]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Unverified from error
-        return Heard(changes, messages)
+        [values] = callbacks.readable(lambda body: list(_values(body, config.phone_number_id)), [callback.body]) or [[]]
+        changes = [(told, value) for value in values for told in value.get("statuses") or ()]
+        messages = [(told, value) for value in values for told in value.get("messages") or ()]
+        return Heard(callbacks.readable(_change, changes), callbacks.readable(_inbound, messages))
 
 
 def _content(message: Outgoing) -> dict[str, Any]:
@@ -95,8 +100,10 @@ def _content(message: Outgoing) -> dict[str, Any]:
     if message.media is None:
         return {"type": "text", "text": {"body": message.text, "preview_url": False}}
     kind = _MEDIA[message.media.kind]
+    if message.text and kind == "audio":
+        raise Permanent("no_caption", "WhatsApp sends no text with audio")
     media: dict[str, Any] = {"link": message.media.url}
-    if message.text and kind != "audio":
+    if message.text:
         media["caption"] = message.text
     if kind == "document" and message.media.name:
         media["filename"] = message.media.name
@@ -110,7 +117,7 @@ def _call(
     headers = {"Authorization": f"Bearer {config.access_token}"}
     answer = calls.call(method, address, query=query, body=body, headers=headers)
     told = answer.fields
-    if answer.ok and "error" not in told:
+    if answer.ok and told and "error" not in told:
         return told
     raise _error(answer, told.get("error"))
 
@@ -118,11 +125,14 @@ def _call(
 def _error(answer: calls.Answer, told: Any) -> ProviderError:
     if not isinstance(told, dict):
         return calls.refused(answer)
+    return _coded(told.get("code"), _words(told)) or calls.refused(answer, told.get("code"), told.get("message"))
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    """What an error says: its details, where it has some."""
     details = told.get("error_data")
-    more = details.get("details", "") if isinstance(details, dict) else ""
-    return _coded(told.get("code"), str(more or told.get("message", ""))) or calls.refused(
-        answer, told.get("code"), told.get("message")
-    )
+    more = details.get("details") if isinstance(details, dict) else None
+    return str(more or told.get("message") or told.get("title") or "")
 
 
 def _coded(code: Any, text: str) -> ProviderError | None:
@@ -136,44 +146,66 @@ def _coded(code: Any, text: str) -> ProviderError | None:
 
 def _verification(config: WhatsAppConfig, callback: Callback) -> Heard:
     given = callback.query.get("hub.verify_token", "")
-    if not config.verify_token or not hmac.compare_digest(given.encode(), config.verify_token.encode()):
+    if callback.query.get("hub.mode") != "subscribe" or not callbacks.is_secret(given, config.verify_token):
         raise Unverified
     return Heard(reply=callback.query.get("hub.challenge", "")[:256])
 
 
-def _values(told: dict[str, Any], phone_number_id: str) -> Iterator[dict[str, Any]]:
+def _values(body: bytes, phone_number_id: str) -> Iterator[dict[str, Any]]:
     """What is told of this number: an app's callbacks tell of all of its numbers."""
-    for entry in told["entry"]:
+    for entry in json.loads(body)["entry"]:
         for change in entry["changes"]:
             value = change["value"]
             if change.get("field") == "messages" and value["metadata"]["phone_number_id"] == phone_number_id:
                 yield value
 
 
-def _is_known(told: dict[str, Any]) -> bool:
-    return told["status"] in _STATUSES
+def _change(part: tuple[dict[str, Any], dict[str, Any]]) -> StatusChange | None:
+    told, _ = part
+    status = _STATUSES.get(told["status"])
+    if status is None:
+        return None
+    error = None
+    if status == "failed":
+        first = (told.get("errors") or [{}])[0]
+        text = _words(first) or "WhatsApp does not say why"
+        error = _coded(first.get("code"), text) or Permanent(str(first.get("code", "failed")), text)
+    return StatusChange(str(told["id"]), status, int(told["timestamp"]) * 1000, error)
 
 
-def _change(told: dict[str, Any]) -> StatusChange:
-    errors = told.get("errors") or [{}]
-    first = errors[0]
-    text = str(first.get("message") or first.get("title", ""))
-    error = _coded(first.get("code"), text) if told["status"] == "failed" else None
-    return StatusChange(told["id"], _STATUSES[told["status"]], int(told["timestamp"]) * 1000, error)
-
-
-def _inbound(told: dict[str, Any], value: dict[str, Any]) -> Inbound:
-    names = {contact.get("wa_id"): contact.get("profile", {}).get("name", "") for contact in value.get("contacts", [])}
+def _inbound(part: tuple[dict[str, Any], dict[str, Any]]) -> Inbound | None:
+    """A message of a person; `None` for what WhatsApp itself tells of one: a new number, a chat that was opened."""
+    told, value = part
     kind = told["type"]
-    content = told.get(kind) if isinstance(told.get(kind), dict) else {}
-    text = content.get("body") or content.get("caption") or "" if content else ""
+    if kind in ("system", "request_welcome"):
+        return None
+    sender = told.get("from") or told["from_user_id"]
+    names = {
+        known: contact.get("profile", {}).get("name", "")
+        for contact in value.get("contacts") or ()
+        for known in (contact.get("user_id"), contact.get("wa_id"))
+    }
+    content = told.get(kind)
     return Inbound(
-        id=told["id"],
-        sender=Contact(told["from"], names.get(told["from"], "")),
-        text=text,
+        id=str(told["id"]),
+        sender=Contact(sender if _USER_ID.match(sender) else f"+{sender.removeprefix('+')}", names.get(sender, "")),
+        text=_text(content) if isinstance(content, dict) else "",
         at=int(told["timestamp"]) * 1000,
         data={"type": kind, kind: content} if kind != "text" else {},
     )
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    """What of a message can be read: its text, its caption, the button or the line of a list that was chosen."""
+    chosen = content.get("button_reply") or content.get("list_reply") or {}
+    found = (
+        content.get("body"),
+        content.get("caption"),
+        content.get("text"),
+        content.get("emoji"),
+        chosen.get("title"),
+    )
+    return next((str(one) for one in found if one), "")
 
 
 CONNECTOR = WhatsApp()
