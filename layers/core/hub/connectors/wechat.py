@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from pydantic import Field
 
+from hub import times
 from hub.connectors import callbacks, calls, tokens
 from hub.connectors.protocol import (
     SECRET,
@@ -41,6 +42,8 @@ PAGE = 500
 _TOKEN_GONE = frozenset({40001, 40014, 42001})
 _TOO_MANY_TODAY = 45009
 _DAY = 86_400
+_CHINA = 8 * 3600
+"""Seconds that China's clocks are ahead of UTC: a day's quotas begin anew at its midnight."""
 
 # https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 _TEMPORARY = frozenset({-1, 45011})
@@ -183,7 +186,7 @@ def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
     code, text = told.get("errcode"), str(told.get("errmsg", ""))
     if code == _TOO_MANY_TODAY:
-        return Temporary(str(code), text, calls.after(_DAY))
+        return Temporary(str(code), text, calls.after(_DAY - (times.now() + _CHINA) % _DAY))
     if code in _TEMPORARY:
         return Temporary(str(code), text)
     if code in _DISABLED:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -88,10 +88,9 @@ class WhatsApp(Connector[WhatsAppConfig]):
         given = callback.headers.get("x-hub-signature-256", "")
         if not config.app_secret or not callbacks.is_secret(given, f"sha256={expected}"):
             raise Unverified
-        [values] = callbacks.readable(lambda body: list(_values(body, config.phone_number_id)), [callback.body]) or [[]]
-        changes = [(told, value) for value in values for told in value.get("statuses") or ()]
-        messages = [(told, value) for value in values for told in value.get("messages") or ()]
-        return Heard(callbacks.readable(_change, changes), callbacks.readable(_inbound, messages))
+        number = config.phone_number_id
+        [(statuses, messages)] = callbacks.readable(lambda body: _parts(body, number), [callback.body]) or [([], [])]
+        return Heard(callbacks.readable(_change, statuses), callbacks.readable(_inbound, messages))
 
 
 def _content(message: Outgoing) -> dict[str, Any]:
@@ -151,16 +150,20 @@ def _verification(config: WhatsAppConfig, callback: Callback) -> Heard:
     return Heard(reply=callback.query.get("hub.challenge", "")[:256])
 
 
-def _values(body: bytes, phone_number_id: str) -> Iterator[dict[str, Any]]:
-    """What is told of this number: an app's callbacks tell of all of its numbers."""
-    for entry in json.loads(body)["entry"]:
-        for change in entry["changes"]:
-            value = change["value"]
-            if change.get("field") == "messages" and value["metadata"]["phone_number_id"] == phone_number_id:
-                yield value
+Part = tuple[dict[str, Any], dict[str, Any]]
+"""A status or a message, and the value that it stands in."""
 
 
-def _change(part: tuple[dict[str, Any], dict[str, Any]]) -> StatusChange | None:
+def _parts(body: bytes, phone_number_id: str) -> tuple[list[Part], list[Part]]:
+    """The statuses and the messages of this number: an app's callbacks tell of all of its numbers."""
+    changes = [change for entry in json.loads(body)["entry"] for change in entry["changes"]]
+    values = [change["value"] for change in changes if change.get("field") == "messages"]
+    own = [value for value in values if value["metadata"]["phone_number_id"] == phone_number_id]
+    statuses = [(told, value) for value in own for told in value.get("statuses") or ()]
+    return statuses, [(told, value) for value in own for told in value.get("messages") or ()]
+
+
+def _change(part: Part) -> StatusChange | None:
     told, _ = part
     status = _STATUSES.get(told["status"])
     if status is None:
@@ -173,7 +176,7 @@ def _change(part: tuple[dict[str, Any], dict[str, Any]]) -> StatusChange | None:
     return StatusChange(str(told["id"]), status, int(told["timestamp"]) * 1000, error)
 
 
-def _inbound(part: tuple[dict[str, Any], dict[str, Any]]) -> Inbound | None:
+def _inbound(part: Part) -> Inbound | None:
     """A message of a person; `None` for what WhatsApp itself tells of one: a new number, a chat that was opened."""
     told, value = part
     kind = told["type"]
