@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -59,7 +59,7 @@ class Fake:
         self.closing = Event()
         self._server = _Server(("127.0.0.1", 0), self)
 
-    def __enter__(self) -> "Fake":
+    def __enter__(self) -> Self:
         """Serve."""
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -74,6 +74,10 @@ class Fake:
     def url(self) -> str:
         """Where it listens; a config's `base_url`."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, asked: Asked) -> Reply:
+        """The next scripted answer; a fake that knows its own overrides it."""
+        return self.replies.pop(0) if self.replies else Reply(599, b"no answer was scripted for this request")
 
     def will(self, *replies: Reply) -> "Fake":
         """Give these answers next, after those that are left."""
@@ -97,16 +101,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.server.fake
         address = urlsplit(self.path)
-        fake.asked.append(
-            Asked(
-                self.command,
-                address.path,
-                dict(parse_qsl(address.query, keep_blank_values=True)),
-                {name.lower(): value for name, value in self.headers.items()},
-                self.rfile.read(int(self.headers.get("Content-Length") or 0)),
-            )
+        asked = Asked(
+            self.command,
+            address.path,
+            dict(parse_qsl(address.query, keep_blank_values=True)),
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(int(self.headers.get("Content-Length") or 0)),
         )
-        reply = fake.replies.pop(0) if fake.replies else Reply(599, b"no answer was scripted for this request")
+        fake.asked.append(asked)
+        reply = fake.answer(asked)
         if reply.is_silent:
             fake.closing.wait(10)
             self.close_connection = True
@@ -122,13 +125,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.do_POST()
 
+    def do_HEAD(self) -> None:
+        self.do_POST()
+
     def _answer(self, reply: Reply) -> None:
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body) + reply.is_cut))
         self.end_headers()
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
         if reply.is_cut:
             self.wfile.flush()
             self.close_connection = True

@@ -61,7 +61,8 @@ class Signal(Connector[SignalConfig]):
 
     def test(self, config: SignalConfig) -> Account:
         """`GET /v1/about`, and whether the number is registered there."""
-        _call("GET", config, "/v1/about")
+        if "versions" not in _call("GET", config, "/v1/about").fields:
+            raise Temporary("bad_answer", "the answer names no versions")
         if config.number not in _list("/v1/accounts", config):
             raise Disabled("unregistered", f"{config.number} is not registered at this signal-cli")
         return Account(config.number, config.number)

@@ -126,7 +126,7 @@ def _followers(config: WeChatConfig, cursor: str | None) -> tuple[list[dict[str,
     start = int(place or 0)
     listed = _call("GET", config, "/cgi-bin/user/get", query={"next_openid": begin} if begin else {})
     with calls.reading():
-        ids: list[str] = (listed.get("data") or {}).get("openid") or []
+        ids = list((listed.get("data") or {}).get("openid") or ())
     found: list[dict[str, Any]] = []
     for first in range(start, min(start + PAGE, len(ids)), BATCH):
         wanted = ids[first : min(first + BATCH, start + PAGE)]
