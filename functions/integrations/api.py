@@ -1,4 +1,4 @@
-"""`/v1/integrations`: connections to providers."""
+"""`/v1/integrations`: connections to providers (document 1 section 3, CONTRACT section 8)."""
 
 from typing import Any
 
@@ -39,19 +39,22 @@ def get_integration(request: Request, integration_id: str) -> Integration:
 
 @api.put("/v1/integrations/{integration_id}")
 def update_integration(request: Request, integration_id: str, body: IntegrationChange) -> Integration:
-    """Change the fields sent. A secret sent as `***` stays as it is."""
+    """Change the fields sent."""
     return service.change(request.caller, integration_id, body)
 
 
 @api.delete("/v1/integrations/{integration_id}")
 def delete_integration(request: Request, integration_id: str) -> None:
-    """Delete an integration and end its schedule."""
+    """Delete an integration."""
     service.delete(request.caller, integration_id)
 
 
 @api.post("/v1/integrations/{integration_id}/test")
 def test_integration(request: Request, integration_id: str) -> Tested:
-    """Ask the provider who we are; what it refuses is told in its own words."""
+    """Ask the provider who we are, without anybody seeing it; what it refuses is told in its own words.
+
+    An integration whose provider takes nothing from it any more is in `error`, until a test succeeds or it is changed.
+    """
     return service.test(request.caller, integration_id)
 
 

@@ -5,13 +5,15 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, Field
 
 from hub import events
+from hub.connections import Trouble
 from hub.connectors import SERVICE_TYPES
-from hub.web.validation import Body, Name, PageParameters, refused
+from hub.web.validation import Body, Name, PageParameters, fits, refused
 
 Status = Literal["active", "inactive", "error"]
 """`error`: its provider takes nothing from us until a person changes something."""
 
 MAX_INTERVAL = 7 * 86_400
+MAX_CONFIG_BYTES = 32_768
 
 
 def _known_type(name: str) -> str:
@@ -35,10 +37,14 @@ Patterns = Annotated[
     Field(max_length=len(events.PATTERNS), json_schema_extra={"items": {"enum": list(events.PATTERNS)}}),
     AfterValidator(_known_events),
 ]
+Values = Annotated[dict[str, Any], fits(MAX_CONFIG_BYTES)]
 
 
 class Settings(Body):
-    """When it syncs (`sync_interval` in seconds, rounded up to minutes) and which domain events are posted to it."""
+    """Whether and how often it syncs (`sync_interval` in seconds), and which domain events are to be posted to it.
+
+    They are checked and kept; nothing syncs or forwards yet: they take effect with the release that brings the sync.
+    """
 
     auto_sync: bool = False
     sync_interval: Annotated[int, Field(ge=60, le=MAX_INTERVAL)] = 3600
@@ -50,19 +56,20 @@ class NewIntegration(Body):
 
     name: Name
     service_type: ServiceType
-    config: dict[str, Any]
+    config: Values
     settings: Settings = Settings()
     status: Literal["active", "inactive"] = "active"
 
 
 class IntegrationChange(Body):
-    """Body of `PUT /v1/integrations/{integration_id}`: the fields that are to change, those of a `config` too.
+    """Body of `PUT /v1/integrations/{integration_id}`: what is to change, of `config` and `settings` too.
 
-    A secret sent as `***` stays as it is, a field of the config sent as `null` goes.
+    A field of the config sent as `null` goes, a secret not sent or sent as `***` stays; where a URL changes to which
+    secrets are sent, they must be sent anew. A new config, or `active`, ends an `error`.
     """
 
     name: Name = ""
-    config: dict[str, Any] = {}
+    config: Values = {}
     settings: Settings = Settings()
     status: Literal["active", "inactive"] = "active"
 
@@ -74,15 +81,8 @@ class IntegrationParameters(PageParameters):
     status: Status | None = None
 
 
-class Trouble(TypedDict):
-    """A provider's own words for what it did not accept."""
-
-    code: str
-    message: str
-
-
 class ShownSettings(TypedDict):
-    """The settings as they are shown."""
+    """The settings as they are shown; nothing acts on them yet."""
 
     auto_sync: bool
     sync_interval: int
@@ -90,7 +90,7 @@ class ShownSettings(TypedDict):
 
 
 class Integration(TypedDict):
-    """An integration as it is shown; secrets of its config as `***`."""
+    """An integration as it is shown: secrets of its config as `***`, what is wrong with it as its `error`."""
 
     id: str
     name: str
@@ -99,7 +99,6 @@ class Integration(TypedDict):
     config: dict[str, Any]
     settings: ShownSettings
     error: Trouble | None
-    last_synced_at: str | None
     created_at: str
     updated_at: str
 

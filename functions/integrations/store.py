@@ -6,12 +6,13 @@
 | whose it is | Table | `CONNECTION#<id>` | `CONNECTION` | |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from functions.integrations.models import Status, Trouble
+from functions.integrations.models import Status
 from hub import connections, times
+from hub.connections import Trouble
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
@@ -34,7 +35,6 @@ class StoredIntegration:
     sealed: bytes | None
     settings: Mapping[str, Any]
     error: Trouble | None
-    last_synced_at: int | None
     created_at: int
     updated_at: int
     version: int = 1
@@ -44,24 +44,26 @@ def add(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -
     """Write a new integration, and whose it is."""
     pointer = {**keys.connection(integration.id), "tenant": tenant}
     table.write(
-        table.Put(table.entities(), _item(tenant, integration, [event]), table.ABSENT),
+        table.Put(table.entities(), _item(tenant, integration, event), table.ABSENT),
         table.Put(table.entities(), pointer, table.ABSENT),
     )
 
 
-def replace(
-    tenant: str, before: StoredIntegration, after: StoredIntegration, events: Sequence[Mapping[str, Any]]
-) -> None:
-    """Write a changed integration. Raises `versioned.Changed`."""
-    versioned.write(before.version, versioned.replacement(_item(tenant, after, events), before.version))
+def replace(tenant: str, before: StoredIntegration, after: StoredIntegration, event: Mapping[str, Any]) -> None:
+    """Write a changed integration. Raises `versioned.Changed` where it is not as it was read."""
+    versioned.write(before.version, versioned.replacement(_item(tenant, after, event), before.version))
 
 
-def remove(tenant: str, integration_id: str, event: Mapping[str, Any]) -> None:
-    """Delete an integration. Raises `ConditionFailed` where there is none."""
-    table.write(
-        table.tombstone(keys.entity(tenant, KIND, integration_id), [event], times.now()),
-        table.Delete(table.entities(), keys.connection(integration_id)),
-    )
+def remove(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -> None:
+    """Delete an integration. Raises `versioned.Changed` where it is not as it was read."""
+    tombstone = table.tombstone(keys.entity(tenant, KIND, integration.id), [event], times.now())
+    own = versioned.replacement(tombstone.item, integration.version)
+    versioned.write(integration.version, own, table.Delete(table.entities(), keys.connection(integration.id)))
+
+
+def count(tenant: str, bound: int) -> int:
+    """Count a tenant's integrations, up to a bound."""
+    return table.count(_all(tenant), after=None, bound=bound)
 
 
 def get(tenant: str, integration_id: str, *, consistent: bool = False) -> StoredIntegration:
@@ -89,15 +91,19 @@ def _queries(tenant: str, service_type: str | None, status: Status | None) -> li
         return [table.Query(table.entities(), one, index="gsi1", keys_only=True) for one in partitions]
     if status is not None:
         return [table.Query(table.entities(), keys.partition(tenant, BY_STATUS, status), index="gsi2", keys_only=True)]
-    return [table.Query(table.entities(), keys.partition(tenant, KIND))]
+    return [_all(tenant)]
 
 
-def _item(tenant: str, integration: StoredIntegration, events: Sequence[Mapping[str, Any]]) -> Item:
+def _all(tenant: str) -> table.Query:
+    return table.Query(table.entities(), keys.partition(tenant, KIND))
+
+
+def _item(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -> Item:
     place = integration.id
     return {
         **keys.entity(tenant, KIND, place),
         **keys.index(1, tenant, connections.BY_TYPE, integration.service_type, integration.status, item_id=place),
         **keys.index(2, tenant, BY_STATUS, integration.status, item_id=place),
         **items.attributes(integration),
-        "events": list(events),
+        "events": [event],
     }

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.messaging import inbound
 from functions.messaging.messages import service, store
-from functions.messaging.messages.models import Trouble
 from hub import queues, settings
+from hub.connections import Trouble
 from hub.connectors.protocol import Status
 from hub.errors import Unavailable
 from hub.telemetry import count, lambda_handler, logger

@@ -28,6 +28,16 @@ _WEBHOOK = {
     "disabled_reason": None,
     "disabled_at": None,
 }
+_NEW_INTEGRATION = {
+    "name": "Slack集成",
+    "service_type": "slack",
+    "config": {
+        "webhook_url": "https://hooks.slack.com/services/...",
+        "channel": "#general",
+        "username": "TaiShangLaoJun",
+    },
+    "settings": {"auto_sync": True, "sync_interval": 300},
+}
 _APP = {
     "id": "app_1234567890",
     "name": "我的应用",
@@ -276,6 +286,25 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "desiredAt": "2024-01-15T10:35:00Z",
         "reportedAt": "2024-01-15T10:31:00Z",
         "version": 3,
+    },
+    # Document 1 section 3.
+    "NewIntegration": _NEW_INTEGRATION,
+    "IntegrationChange": {"config": {"webhook_url": "***", "channel": "#random"}},
+    "Integration": _NEW_INTEGRATION
+    | {
+        "id": "int_1234567890",
+        "config": {"webhook_url": "***", "channel": "#general", "username": "TaiShangLaoJun"},
+        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": []},
+        "status": "active",
+        "error": None,
+        "created_at": "2024-01-15T10:30:00Z",
+        "updated_at": "2024-01-15T10:30:00Z",
+    },
+    "Tested": {
+        "success": False,
+        "latency_ms": 150,
+        "account": None,
+        "error": {"code": "invalid_token", "message": "invalid_token"},
     },
     # Document 1 section 4.
     "NewWebhook": {

@@ -31,6 +31,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/conversations": {"user_id": "user_123", "channel": "web"},
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "customer", "text": "a"},
+    "POST /v1/integrations": {"name": "a", "service_type": "http", "config": {"url": "http://127.0.0.1:1/"}},
+    "PUT /v1/integrations/{integration_id}": {"name": "b"},
     "POST /v1/iot/devices": {"name": "a"},
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
@@ -66,6 +68,7 @@ NOBODYS = {
     "conversation_id": "conv_none",
     "device_id": "device_none",
     "certificate_id": "0" * 64,
+    "integration_id": "int_none",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
@@ -178,6 +181,7 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "conversation_id": _made(deployment, "/v1/conversations"),
         "device_id": device["id"],
         "certificate_id": device["certificates"][0]["id"],
+        "integration_id": deployment.call("POST", "/v1/integrations", BODIES["POST /v1/integrations"]).json["id"],
         "order_id": orders.make(deployment)["id"],
         "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
@@ -191,7 +195,7 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = ("API_KEY", "CONSENT", "CONVERSATION", "DEVICE", "OAUTH_APP", "ORDER", "TICKET", "USER", "WEBHOOK")
+        kinds = "API_KEY CONSENT CONVERSATION DEVICE INTEGRATION OAUTH_APP ORDER TICKET USER WEBHOOK".split()
         partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
@@ -206,7 +210,7 @@ def test_another_tenants_thing_does_not_exist(
 
 @pytest.mark.usefixtures("ids")
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
-    for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
+    for path in ("/v1/integrations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
     for path in ("/v1/conversations", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
         assert other_tenant.call("GET", path).json["data"]["items"] == []

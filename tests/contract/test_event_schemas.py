@@ -51,6 +51,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _deal(caller)
         _sell(caller)
         _connect(caller)
+        _integrate(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -124,6 +125,17 @@ def _connect(caller: events.Caller) -> None:
     wanted = NewDevice(name="客厅灯", type="lamp", tags=["家"], attributes={"房间": "客厅"})
     made = service.create(caller, wanted).data["id"]
     service.change(caller, made, DeviceChange(type=None), lambda _: None)
+    service.delete(caller, made)
+
+
+def _integrate(caller: events.Caller) -> None:
+    """An integration that is made, changed and deleted."""
+    from functions.integrations import service
+    from functions.integrations.models import IntegrationChange, NewIntegration
+
+    config = {"url": "http://127.0.0.1:1/", "token": "a-token"}
+    made = service.create(caller, NewIntegration(name="自有服务", service_type="http", config=config))["id"]
+    service.change(caller, made, IntegrationChange(name="自有的服务", config={"token": "another-token"}))
     service.delete(caller, made)
 
 

@@ -120,6 +120,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_customers(client)
     use_orders(client)
     use_devices(client)
+    use_integrations(client, receiver)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -336,6 +337,22 @@ def use_devices(client: Client) -> None:
         client(certificate, device_id=made["id"], certificate_id=made["credentials"]["certificateId"])
     for method in ("DELETE", "DELETE", "GET"):
         client(f"{method} {one}", device_id=made["id"])
+
+
+def use_integrations(client: Client, receiver: str) -> None:
+    one, config = "/v1/integrations/{integration_id}", {"url": receiver, "token": "a-token"}
+    made = client("POST /v1/integrations", {"name": "一", "service_type": "http", "config": config})
+    client("POST /v1/integrations", EXAMPLES["NewIntegration"])
+    client("POST /v1/integrations", {"name": "一", "service_type": "http", "config": {}})
+    assert [one.status for one in client.exchanges[-3:]] == [201, 201, 400]
+    client("GET /v1/integrations", query={"service_type": "http", "status": "active"})
+    client("GET /v1/integrations", query={"cursor": ""})
+    client(f"GET {one}", integration_id=made["id"])
+    client(f"PUT {one}", EXAMPLES["IntegrationChange"], integration_id=made["id"])
+    client(f"PUT {one}", {"config": {"token": "another"}}, integration_id=made["id"])
+    client(f"POST {one}/test", integration_id=made["id"])
+    for method in ("DELETE", "DELETE", "GET"):
+        client(f"{method} {one}", integration_id=made["id"])
 
 
 def use_statistics(client: Client) -> None:

@@ -15,6 +15,7 @@ HTTP_ANSWERS = {
     "conversations": 401,
     "customers": 401,
     "devices": 401,
+    "integrations": 401,
     "login": 401,
     "o-auth-apps": 401,
     "o-auth-pages": 401,

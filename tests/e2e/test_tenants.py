@@ -26,6 +26,10 @@ BODIES: dict[str, Any] = {
     "PUT /v1/customers/{customer_id}": {"name": "stolen"},
     "PATCH /v1/customers/{customer_id}": {"status": "inactive"},
     "DELETE /v1/customers/{customer_id}": None,
+    "GET /v1/integrations/{integration_id}": None,
+    "PUT /v1/integrations/{integration_id}": {"name": "stolen"},
+    "DELETE /v1/integrations/{integration_id}": None,
+    "POST /v1/integrations/{integration_id}/test": None,
     "GET /v1/iot/devices/{device_id}": None,
     "PUT /v1/iot/devices/{device_id}": {"name": "stolen"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "stolen"},
@@ -70,6 +74,7 @@ LISTS = (
     "/v1/api-keys",
     "/v1/conversations",
     "/v1/customers",
+    "/v1/integrations",
     "/v1/iot/devices",
     "/v1/oauth/apps",
     "/v1/oauth/grants",
@@ -94,6 +99,7 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "replay_id"
     ]
     customer = api.post("/v1/customers", {"name": "Mine"}).json()["data"]["id"]
+    connected = {"name": "Mine", "service_type": "http", "config": {"url": receiver().url}}
     items = [{"name": "Mine", "quantity": 1, "unitPrice": 1}]
     device = api.post("/v1/iot/devices", {"name": "Mine"}).json()["data"]
     order = {"customerId": customer, "items": items, "currency": "CNY"}
@@ -104,6 +110,7 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "{customer_id}": customer,
         "{device_id}": device["id"],
         "{certificate_id}": device["certificates"][0]["id"],
+        "{integration_id}": api.post("/v1/integrations", connected).json()["id"],
         "{order_id}": api.post("/v1/orders", order).json()["data"]["id"],
         "{ticket_id}": api.post("/v1/tickets", {"title": "Mine"}).json()["data"]["id"],
         "{grant_id}": api.get("/v1/oauth/grants").json()["data"][0]["id"],
@@ -153,6 +160,7 @@ def test_lists_hold_the_callers_own_only(api: Client, other_tenant: Client, ids:
     for path in (
         "/v1/conversations",
         "/v1/customers",
+        "/v1/integrations",
         "/v1/iot/devices",
         "/v1/oauth/apps",
         "/v1/oauth/grants",

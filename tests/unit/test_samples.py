@@ -258,6 +258,13 @@ def test_devices(sample_key: None) -> None:
     assert made["credentials"]["privateKey"]
 
 
+def test_integrations(sample_key: None) -> None:
+    answer = invoke("IntegrationsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    made = json.loads(answer["body"])
+    assert (made["name"], made["config"]["webhook_url"]) == ("Slack集成", "***")
+
+
 def test_conversations(sample_key: None) -> None:
     answer = invoke("ConversationsFunction")
     assert answer["statusCode"] == 201, answer["body"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 from pydantic import AfterValidator, Field, model_validator
 
 from hub import outbound
+from hub.connections import Trouble
 from hub.connectors.protocol import Status
 from hub.web.validation import Body, answer_bytes, not_blank, refused
 
@@ -68,13 +69,6 @@ class Media(TypedDict):
 
     url: str
     name: str
-
-
-class Trouble(TypedDict):
-    """A provider's own words for what it did not accept."""
-
-    code: str
-    message: str
 
 
 Message = TypedDict(

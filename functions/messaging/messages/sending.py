@@ -9,9 +9,9 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from functions.messaging.messages import service, store
-from functions.messaging.messages.models import Trouble
 from functions.messaging.messages.store import StoredMessage
 from hub import aws, connections, connectors, pacing, settings, times
+from hub.connections import Trouble
 from hub.connectors.protocol import Media, Outgoing, ProviderError, Temporary
 from hub.errors import NotFound
 from hub.store import versioned

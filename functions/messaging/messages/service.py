@@ -6,9 +6,10 @@ from typing import Any
 
 from functions.messaging import platforms
 from functions.messaging.messages import store
-from functions.messaging.messages.models import Message, NewMessage, Trouble
+from functions.messaging.messages.models import Message, NewMessage
 from functions.messaging.messages.store import StoredMessage
 from hub import connectors, events, ids, times
+from hub.connections import Trouble
 from hub.connectors import texts
 from hub.connectors.protocol import Status
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.messaging.messages.models import Kind, Media, Trouble
+from functions.messaging.messages.models import Kind, Media
 from functions.messaging.platforms import Platform
 from hub import times
+from hub.connections import Trouble
 from hub.connectors.protocol import Status
 from hub.errors import NotFound
 from hub.store import items, keys, table, versioned

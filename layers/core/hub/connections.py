@@ -6,7 +6,7 @@ Of a config the item holds the plain fields as they are, the secret ones togethe
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from hub import connectors, secrets
 from hub.connectors.protocol import Config
@@ -15,6 +15,13 @@ from hub.store import items, keys, paging, table
 
 KIND = "INTEGRATION"
 BY_TYPE = "INTEGRATION_TYPE"
+
+
+class Trouble(TypedDict):
+    """A provider's own words for what it did not accept."""
+
+    code: str
+    message: str
 
 
 class Sealed(Protocol):

@@ -188,6 +188,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
     "test_event": ("是测试事件,不能重试", "is a test event, which is not sent again"),
     "current_secret": ("与当前的相同", "is the current one"),
+    "send_anew": ("更改网址时须重新填写", "must be sent anew where a URL changes"),
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
     "taken": ("已存在", "is taken already"),
     "weak_key": (
