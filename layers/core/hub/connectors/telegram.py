@@ -13,7 +13,6 @@ from hub.connectors.protocol import (
     Callback,
     Connector,
     Contact,
-    Disabled,
     Heard,
     Inbound,
     Limits,
@@ -134,8 +133,6 @@ def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
         return _Moved(str(more["migrate_to_chat_id"]), text)
     if code == 429:
         return Temporary("429", text, calls.after(more.get("retry_after")))
-    if code == 401:
-        return Disabled("401", text)
     if code in (400, 403):
         return Permanent(str(code), text)
     return calls.refused(answer, code, text)

@@ -36,7 +36,7 @@ from hub.connectors.protocol import (
 API = "https://api.weixin.qq.com"
 BATCH = 100
 """People whose details one call tells."""
-PAGE = 500
+PAGE = 5 * BATCH
 """People of a page: their list may be asked for 500 times a day, their details half a million times."""
 
 _TOKEN_GONE = frozenset({40001, 40014, 42001})
@@ -129,8 +129,7 @@ def _followers(config: WeChatConfig, cursor: str | None) -> tuple[list[dict[str,
         ids = list((listed.get("data") or {}).get("openid") or ())
     found: list[dict[str, Any]] = []
     for first in range(start, min(start + PAGE, len(ids)), BATCH):
-        wanted = ids[first : min(first + BATCH, start + PAGE)]
-        asked = {"user_list": [{"openid": one, "lang": "zh_CN"} for one in wanted]}
+        asked = {"user_list": [{"openid": one, "lang": "zh_CN"} for one in ids[first : first + BATCH]]}
         told = _call("POST", config, "/cgi-bin/user/info/batchget", body=asked)
         with calls.reading():
             found += told["user_info_list"]
@@ -214,7 +213,7 @@ def _fields(xml: bytes) -> dict[str, str]:
     """The elements of a message."""
     if len(xml) > _MAX_XML:
         raise ValueError("a message beyond all measure")
-    parser = ElementTree.XMLParser(target=_Builder(), encoding="utf-8")  # noqa: S314 - no document type, so no entities
+    parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - no document type, so no entities
     root = ElementTree.fromstring(xml, parser)  # noqa: S314
     return {element.tag: element.text or "" for element in root}
 

@@ -116,7 +116,7 @@ def _call(
     headers = {"Authorization": f"Bearer {config.access_token}"}
     answer = calls.call(method, address, query=query, body=body, headers=headers)
     told = answer.fields
-    if answer.ok and told and "error" not in told:
+    if answer.ok and "error" not in told:
         return told
     raise _error(answer, told.get("error"))
 
