@@ -24,10 +24,11 @@ from hub.connectors.protocol import (
 )
 
 API = "https://oapi.dingtalk.com"
-_TOO_MANY = 130101
+_TOO_MANY = frozenset({130101, 410100})
 _BLOCKED_SECONDS = 600
-_NO_CONTENT = frozenset({40035, 400101, 400102, 430101})
-_DISABLED = frozenset({300001, 300005, 310000, 400013, 40014})
+_NO_CONTENT = 40035
+_NOT_CHECKED = 310000
+_DISABLED = frozenset({300001, 300005, 40014, 400013, 400101, 400102, 400106})
 
 
 class DingTalkConfig(ApiConfig):
@@ -38,17 +39,21 @@ class DingTalkConfig(ApiConfig):
 
 
 class DingTalk(Connector[DingTalkConfig]):
-    """A group."""
+    """A group.
+
+    A post may have 20,000 bytes: as many as a text of quotation marks and a media's address have in JSON at the limit.
+    """
 
     service_type = "dingtalk"
     config = DingTalkConfig
-    limits: ClassVar[Limits] = Limits(text=18_000, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    limits: ClassVar[Limits] = Limits(text=8_800, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: DingTalkConfig) -> Account:
-        """A message without content is refused for that alone when token and signature are right."""
+        """A message without content is refused for that alone, or for want of a keyword, when all else is right."""
         answer = _post(config, {"msgtype": "text"})
-        if answer.ok and answer.fields.get("errcode") in _NO_CONTENT:
+        told = answer.fields
+        if answer.ok and (told.get("errcode") == _NO_CONTENT or _lacks_keyword(told)):
             return Account("robot", "")
         raise _error(answer)
 
@@ -73,13 +78,21 @@ def _post(config: DingTalkConfig, body: dict[str, Any]) -> calls.Answer:
 def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
     code, text = told.get("errcode"), str(told.get("errmsg", ""))
-    if code == _TOO_MANY:
+    if not isinstance(code, int):
+        return calls.refused(answer)
+    if code in _TOO_MANY:
         return Temporary(str(code), text, calls.after(_BLOCKED_SECONDS))
     if code == -1:
         return Temporary("-1", text)
-    if code in _DISABLED:
+    if code in _DISABLED or (code == _NOT_CHECKED and not _lacks_keyword(told)):
         return Disabled(str(code), text)
     return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)
+
+
+def _lacks_keyword(told: dict[str, Any]) -> bool:
+    """Whether a robot that takes only texts with its keywords refused this one; signature and address have the same
+    code."""
+    return told.get("errcode") == _NOT_CHECKED and "keywords" in str(told.get("errmsg", ""))
 
 
 CONNECTOR = DingTalk()

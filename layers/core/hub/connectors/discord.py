@@ -12,6 +12,7 @@ from hub.connectors.protocol import (
     Connector,
     Disabled,
     Limits,
+    Media,
     Outgoing,
     Permanent,
     ProviderError,
@@ -20,7 +21,9 @@ from hub.connectors.protocol import (
 )
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
-_UNKNOWN_WEBHOOK, _INVALID_TOKEN, _FORUM_NEEDS_THREAD = 10015, 50027, 220001
+_DISABLED = frozenset({10015, 50027})
+_OF_THREAD = frozenset({10003, 50083, 160005, 220001, 220002, 220003, 220004})
+"""A thread that is gone, closed, wanted or not wanted: the message's trouble, not the webhook's."""
 
 
 class DiscordConfig(Config):
@@ -37,7 +40,7 @@ class Discord(Connector[DiscordConfig]):
 
     service_type = "discord"
     config = DiscordConfig
-    limits: ClassVar[Limits] = Limits(text=2000, per_second=0.5, per_second_each=0.5)
+    limits: ClassVar[Limits] = Limits(text=2000, unit="utf16", per_second=0.5, per_second_each=0.5)
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: DiscordConfig) -> Account:
@@ -47,15 +50,23 @@ class Discord(Connector[DiscordConfig]):
 
     def send(self, config: DiscordConfig, message: Outgoing) -> Sent:
         """Execute the webhook and wait for the message's id; nobody is pinged. `options`: `embeds`, `thread_id`."""
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        body: dict[str, Any] = {"content": text, "allowed_mentions": {"parse": []}}
+        body: dict[str, Any] = {"content": message.text, "allowed_mentions": {"parse": []}}
         if sender := message.sender or config.username:
             body["username"] = sender
         body |= {name: message.options[name] for name in ("avatar_url", "embeds") if name in message.options}
+        if message.media:
+            # An address within the text would count towards the text's limit.
+            body["embeds"] = [*body.get("embeds", [])[:9], _embed(message.media)]
         query = {"wait": "true"} | {
             name: str(message.options[name]) for name in ("thread_id",) if name in message.options
         }
         return Sent(str(_call("POST", config.webhook_url, query=query, body=body)["id"]))
+
+
+def _embed(media: Media) -> dict[str, Any]:
+    if media.kind == "image":
+        return {"image": {"url": media.url}}
+    return {"title": (media.name or media.kind)[:256], "url": media.url}
 
 
 def _call(method: str, url: str, *, query: dict[str, str] | None = None, body: Any = None) -> dict[str, Any]:
@@ -70,10 +81,10 @@ def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
     code, text = told.get("code") or answer.status, str(told.get("message", ""))
     if answer.status == 429:
         return Temporary("429", text, calls.after(told.get("retry_after", answer.headers.get("Retry-After"))))
-    if code in (_UNKNOWN_WEBHOOK, _INVALID_TOKEN) or answer.status in (401, 404):
-        return Disabled(str(code), text)
-    if code == _FORUM_NEEDS_THREAD:
+    if isinstance(code, int) and code in _OF_THREAD:
         return Permanent(str(code), text)
+    if (isinstance(code, int) and code in _DISABLED) or answer.status in (401, 404):
+        return Disabled(str(code), text)
     return calls.refused(answer, code, text)
 
 

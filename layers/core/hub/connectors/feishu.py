@@ -4,12 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from hub import times
-from hub.connectors import calls, tokens
+from hub.connectors import callbacks, calls, tokens
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -27,6 +28,7 @@ from hub.connectors.protocol import (
     ProviderError,
     Record,
     Sent,
+    StatusChange,
     Temporary,
     Unverified,
 )
@@ -36,8 +38,11 @@ API = "https://open.feishu.cn"
 
 _TOKEN_GONE = frozenset({99991661, 99991663, 99991664, 99991668, 99991671})
 _TEMPORARY = frozenset({230020, 11232, 99991400, 1500, 2200})
-_DISABLED = frozenset({99991662, 10003, 10014, 230006, 19001, 19021, 19022, 19024})
-_FRESH_SECONDS = 3600
+_DISABLED = frozenset({99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
+_NO_CONTENT = frozenset({9499, 19002})
+_FRESH_SECONDS = 86_400
+"""Feishu tells an event again for about seven hours, and does not say with which time."""
+_KINDS = {"image": "image", "sticker": "image", "media": "video", "audio": "audio", "file": "file"}
 
 
 class FeishuConfig(ApiConfig):
@@ -63,33 +68,39 @@ class FeishuConfig(ApiConfig):
 
 
 class Feishu(Connector[FeishuConfig]):
-    """An organisation's chats."""
+    """An organisation's chats.
+
+    A custom bot's post may have 20 KB: as many as a text of quotation marks and a media's address have in JSON at the
+    limit.
+    """
 
     service_type = "feishu"
     config = FeishuConfig
-    limits: ClassVar[Limits] = Limits(text=18_000, unit="bytes", per_second=5, per_second_each=5)
+    limits: ClassVar[Limits] = Limits(text=9_000, unit="bytes", per_second=5, per_second_each=5)
     abilities: ClassVar = frozenset({"send", "records", "callbacks"})
 
     def test(self, config: FeishuConfig) -> Account:
         """The bot's own description. Of a custom bot nothing can be asked without a post: an empty one is refused."""
         if config.app_id:
-            found = _call("GET", config, "/open-apis/bot/v3/info")["bot"]
-            return Account(str(found.get("open_id", config.app_id)), str(found.get("app_name", "")))
+            with calls.reading():
+                found = _call("GET", config, "/open-apis/bot/v3/info")["bot"]
+                return Account(str(found.get("open_id", config.app_id)), str(found.get("app_name", "")))
         answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": "text", "content": {}}))
-        code = answer.fields.get("code")
-        if answer.ok and code in (9499, 19002, 0):
+        if answer.fields.get("code") in _NO_CONTENT:
             return Account("webhook", "")
         raise _error(answer)
 
     def send(self, config: FeishuConfig, message: Outgoing) -> Sent:
         """Send a text, or the `options["card"]`; `uuid` keeps a repeated one from being shown twice."""
         text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
+        # A mention in a text from outside must not ping anybody.
+        text = re.sub("<(?=/?at)", "<\u200b", text, flags=re.IGNORECASE)
         card = message.options.get("card")
         kind, content = ("interactive", card) if card else ("text", {"text": text})
         if not config.app_id:
             form = {"card": content} if card else {"content": content}
             answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": kind, **form}))
-            if answer.ok and answer.fields.get("code", 0) == 0:
+            if answer.ok and answer.fields.get("code", answer.fields.get("StatusCode")) == 0:
                 return Sent(message.id)
             raise _error(answer)
         receiver = message.to or config.chat_id
@@ -100,30 +111,37 @@ class Feishu(Connector[FeishuConfig]):
             "uuid": message.id[-50:],
         }
         query = {"receive_id_type": _kind_of(receiver)}
-        return Sent(_call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)["data"]["message_id"])
+        with calls.reading():
+            found = _call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)
+            return Sent(str(found["data"]["message_id"]))
 
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
         if not config.app_id:
             raise Disabled("missing_app", "a custom bot cannot be read from: an app's bot can")
         query = {"page_size": "100"} | ({"page_token": cursor} if cursor else {})
-        found = _call("GET", config, "/open-apis/im/v1/chats", query=query)["data"]
-        rows = [Record(one["chat_id"], "chat", one) for one in found.get("items") or []]
-        return Page(rows, found.get("page_token") if found.get("has_more") else None)
+        with calls.reading():
+            found = _call("GET", config, "/open-apis/im/v1/chats", query=query)["data"]
+            rows = [Record(one["chat_id"], "chat", one) for one in found.get("items") or []]
+            return Page(rows, found.get("page_token") or None if found.get("has_more") else None)
 
     def hear(self, config: FeishuConfig, callback: Callback) -> Heard:
-        """Answer the verification of the address, or read a message (event schema 2.0), encrypted or not."""
+        """Answer the verification of the address, or read a message or that one was read (event schema 2.0)."""
         try:
             told = _opened(config, callback)
-            if told.get("type") == "url_verification":
-                _check_token(config, told.get("token"))
-                return Heard(reply=json.dumps({"challenge": told["challenge"]}), content_type="application/json")
-            _check_token(config, told["header"]["token"])
-            if told["header"]["event_type"] != "im.message.receive_v1":
-                return Heard()
-            return Heard(messages=[_inbound(told["event"])])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            header = told.get("header") or told
+            _check_token(config, header.get("token"))
+        except callbacks.UNREADABLE as error:
             raise Unverified from error
+        if told.get("type") == "url_verification":
+            reply = json.dumps({"challenge": str(told.get("challenge", ""))[:256]})
+            return Heard(reply=reply, content_type="application/json")
+        match header.get("event_type"):
+            case "im.message.receive_v1":
+                return Heard(messages=callbacks.readable(_inbound, [told]))
+            case "im.message.message_read_v1":
+                return Heard(changes=[change for some in callbacks.readable(_read, [told]) for change in some])
+        return Heard()
 
 
 def _kind_of(receiver: str) -> str:
@@ -165,11 +183,16 @@ def _token(config: FeishuConfig) -> tokens.Token:
 def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
     code, text = told.get("code", answer.status), str(told.get("msg", ""))
+    if not isinstance(code, int):
+        return calls.refused(answer)
     if answer.status == 429 or code in _TEMPORARY:
         return Temporary(str(code), text, calls.after(answer.headers.get("x-ogw-ratelimit-reset")))
     if code in _DISABLED:
         return Disabled(str(code), text)
-    return Permanent(str(code), text) if answer.ok else calls.refused(answer, code, text)
+    if "code" in told and told["code"] and answer.status < 500:
+        # Of a chat or a message: the app's own troubles are named above.
+        return Permanent(str(code), text)
+    return calls.refused(answer, code, text)
 
 
 def _signed(config: FeishuConfig, body: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +214,7 @@ def _opened(config: FeishuConfig, callback: Callback) -> dict[str, Any]:
     stamp = callback.headers.get("x-lark-request-timestamp", "")
     nonce = callback.headers.get("x-lark-request-nonce", "")
     expected = hashlib.sha256((stamp + nonce + config.encrypt_key).encode() + callback.body).hexdigest()
-    if not hmac.compare_digest(callback.headers.get("x-lark-signature", "").encode(), expected.encode()):
+    if not callbacks.is_secret(callback.headers.get("x-lark-signature", ""), expected):
         raise Unverified
     if abs(times.now() - int(stamp)) > _FRESH_SECONDS:
         raise Unverified
@@ -213,24 +236,46 @@ def _decrypted(key: str, text: str) -> bytes:
 def _check_token(config: FeishuConfig, given: Any) -> None:
     if not config.verification_token and config.encrypt_key:
         return  # what could be decrypted comes from who knows the key
-    if not config.verification_token or not hmac.compare_digest(
-        str(given).encode(), config.verification_token.encode()
-    ):
+    if not callbacks.is_secret(str(given), config.verification_token):
         raise Unverified
 
 
-def _inbound(event: dict[str, Any]) -> Inbound:
-    message, sender = event["message"], event["sender"]
-    content = json.loads(message["content"])
-    is_text = message["message_type"] == "text"
+def _inbound(told: dict[str, Any]) -> Inbound | None:
+    """A message of a person; `None` for one of an app, which might answer us for ever."""
+    message, sender = told["event"]["message"], told["event"]["sender"]
+    if sender.get("sender_type", "user") != "user":
+        return None
+    content, kind = json.loads(message["content"]), message["message_type"]
+    data = {"chat_id": message["chat_id"], "chat_type": message.get("chat_type", "")}
+    if kind != "text":
+        data |= {"type": _KINDS.get(kind, kind), "content": content}
     return Inbound(
         id=message["message_id"],
         sender=Contact(sender["sender_id"]["open_id"], ""),
-        text=str(content.get("text", "")) if is_text else "",
+        text=_named(_text(kind, content), message.get("mentions") or []),
         at=int(message["create_time"]),
-        data={"chat_id": message["chat_id"]}
-        | ({} if is_text else {"type": message["message_type"], "content": content}),
+        data=data,
     )
+
+
+def _text(kind: str, content: dict[str, Any]) -> str:
+    """The words of a text, or of a rich text's lines."""
+    if kind != "post":
+        return str(content.get("text", "")) if kind == "text" else ""
+    lines = ["".join(str(part.get("text", "")) for part in line) for line in content["content"]]
+    return "\n".join(filter(None, [str(content.get("title", "")), *lines]))
+
+
+def _named(text: str, mentions: list[dict[str, Any]]) -> str:
+    """A text with names where it has keys of mentions (`@_user_1`)."""
+    names = {str(one["key"]): f"@{one['name']}" for one in mentions}
+    return re.sub(r"@_(user_[0-9]+|all)", lambda found: names.get(found[0], found[0]), text)
+
+
+def _read(told: dict[str, Any]) -> list[StatusChange]:
+    """The messages that someone has read."""
+    at = int(told["event"]["reader"]["read_time"])
+    return [StatusChange(str(one), "read", at) for one in told["event"]["message_id_list"]]
 
 
 CONNECTOR = Feishu()

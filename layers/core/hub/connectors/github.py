@@ -1,7 +1,9 @@
 """GitHub, by a token (https://docs.github.com/rest)."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import Field
 
@@ -37,11 +39,14 @@ class GitHubConfig(ApiConfig):
 
 
 class GitHub(Connector[GitHubConfig]):
-    """A repository."""
+    """A repository.
+
+    A text may have 65,536 characters: as many as one of nothing but `@` has when each is kept from notifying anybody.
+    """
 
     service_type = "github"
     config = GitHubConfig
-    limits: ClassVar[Limits] = Limits(text=65_536, per_second=1)
+    limits: ClassVar[Limits] = Limits(text=31_000, per_second=1)
     abilities: ClassVar = frozenset({"send", "records"})
 
     def test(self, config: GitHubConfig) -> Account:
@@ -56,22 +61,32 @@ class GitHub(Connector[GitHubConfig]):
         text = text.replace("@", "@\u200b")
         number = message.to or (str(config.issue) if config.issue else "")
         if number:
-            if not number.isdigit():
+            if not re.fullmatch(r"[0-9]{1,18}", number):
                 raise Permanent("bad_issue", f"{number} is no issue's number")
             path = f"/repos/{config.repository}/issues/{number}/comments"
-            return Sent(str(_call("POST", config, path, body={"body": text}).fields["id"]))
+            try:
+                return Sent(str(_call("POST", config, path, body={"body": text}).fields["id"]))
+            except Disabled as error:
+                # An issue that is gone or locked says nothing of the others.
+                if number != str(config.issue) and (error.code in ("404", "410") or "locked" in error.message):
+                    raise Permanent(error.code, error.message) from error
+                raise
         title = text.strip().partition("\n")[0][:200] or "-"
         body = {"title": title, "body": text}
         return Sent(str(_call("POST", config, f"/repos/{config.repository}/issues", body=body).fields["number"]))
 
     def records(self, config: GitHubConfig, cursor: str | None) -> Page[Record]:
-        """Issues and pull requests, the least recently changed first: what changes meanwhile comes later again."""
-        page = int(cursor or 1)
-        query = {"state": "all", "sort": "created", "direction": "asc", "per_page": str(PAGE), "page": str(page)}
-        answer = _call("GET", config, f"/repos/{config.repository}/issues", query=query)
-        found = answer.json if isinstance(answer.json, list) else []
-        has_more = 'rel="next"' in answer.headers.get("Link", "")
-        return Page([_record(one) for one in found], str(page + 1) if has_more else None)
+        """Issues and pull requests, the oldest first, so that a new one moves no page.
+
+        Numbers of pages go only so far in a large repository: GitHub's own link tells how the list goes on.
+        """
+        query = {"state": "all", "sort": "created", "direction": "asc", "per_page": str(PAGE)}
+        answer = _call("GET", config, f"/repos/{config.repository}/issues", query=query | dict(parse_qsl(cursor or "")))
+        found = answer.json
+        if not isinstance(found, list):
+            raise calls.refused(answer)
+        with calls.reading():
+            return Page([_record(one) for one in found], _next(answer))
 
 
 def _call(
@@ -90,12 +105,12 @@ def _call(
 
 def _error(answer: calls.Answer) -> ProviderError:
     text = str(answer.fields.get("message", ""))
+    if answer.status in (301, 302, 307, 308):
+        return Disabled(str(answer.status), text or "the repository has moved")
     waits = answer.headers.get("Retry-After")
     spent = answer.headers.get("X-RateLimit-Remaining") == "0"
     if answer.status == 429 or (answer.status == 403 and (waits or spent or "rate limit" in text.lower())):
         return Temporary(str(answer.status), text, calls.after(waits) or _reset(answer, spent=spent))
-    if answer.status == 410:  # issues are switched off
-        return Disabled("410", text)
     return calls.refused(answer, answer.status, text)
 
 
@@ -105,6 +120,15 @@ def _reset(answer: calls.Answer, *, spent: bool) -> int | None:
     if spent and reset.isdigit():
         return calls.after(max(int(reset) - times.now(), 1))
     return calls.after(_MINUTE)
+
+
+def _next(answer: calls.Answer) -> str | None:
+    """Where a list goes on: of the link's address, nothing but what it says of the place is believed."""
+    link = re.search(r'<([^>]*)>;\s*rel="next"', answer.headers.get("Link", ""))
+    if link is None:
+        return None
+    told = parse_qsl(urlsplit(link[1]).query)
+    return urlencode([(name, value) for name, value in told if name in ("page", "after")]) or None
 
 
 def _record(one: dict[str, Any]) -> Record:

@@ -1,5 +1,6 @@
 """Any HTTP service: messages as signed posts, records from a list in pages."""
 
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -21,6 +22,9 @@ from hub.connectors.protocol import (
 )
 
 MAX_TEXT = 100_000
+_LONGEST = 256
+_LATEST = 253_402_300_799_999
+"""The end of the year 9999, epoch ms."""
 
 
 class HttpConfig(Config):
@@ -73,9 +77,13 @@ class Http(Connector[HttpConfig]):
         answer = calls.call("GET", config.records_url, query=query, headers=_authorization(config))
         if not answer.ok:
             raise calls.refused(answer)
+        if answer.json is None:
+            raise calls.refused(answer)
         items, following = answer.fields.get("items"), answer.fields.get("next")
         if not isinstance(items, list) or not all(isinstance(one, dict) and "id" in one for one in items):
             raise Permanent("bad_answer", "the answer is not {items: [{id, …}], next}")
+        if following and str(following) == cursor:
+            raise Permanent("bad_answer", "the list goes on where it is")
         return Page([_record(one) for one in items], str(following) if following else None)
 
 
@@ -85,13 +93,16 @@ def _authorization(config: HttpConfig) -> dict[str, str]:
 
 def _record(one: dict[str, Any]) -> Record:
     updated = one.get("updatedAt")
-    changed = updated if isinstance(updated, int) else None
-    if isinstance(updated, str):
-        try:
-            changed = times.epoch_ms(updated)
-        except ValueError as error:
-            raise Permanent("bad_answer", "updatedAt is neither epoch milliseconds nor ISO 8601") from error
-    return Record(str(one["id"]), str(one.get("kind", "record")), one, changed)
+    try:
+        changed = times.epoch_ms(updated) if isinstance(updated, str) else updated
+    except (ValueError, OverflowError):
+        changed = -1
+    if changed is not None and (type(changed) is not int or not 0 <= changed <= _LATEST):
+        raise Permanent("bad_answer", "updatedAt is neither epoch milliseconds nor ISO 8601")
+    told, kind = str(one["id"]), str(one.get("kind", "record"))
+    if not 1 <= len(told) <= _LONGEST or not re.fullmatch(r"[\w.-]{1,64}", kind):
+        raise Permanent("bad_answer", f"an id has 1 to {_LONGEST} characters, a kind 1 to 64 letters, digits, '.', '-'")
+    return Record(told, kind, one, changed)
 
 
 CONNECTOR = Http()

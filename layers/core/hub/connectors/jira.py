@@ -1,6 +1,7 @@
 """Jira Cloud, by an account's API token (https://developer.atlassian.com/cloud/jira/platform/rest/v3)."""
 
 import base64
+import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +13,7 @@ from hub.connectors.protocol import (
     Account,
     Config,
     Connector,
+    Disabled,
     Limits,
     Outgoing,
     Page,
@@ -24,6 +26,9 @@ from hub.connectors.protocol import (
 from hub.web.validation import Email
 
 PAGE = 100
+_ISSUE = r"[A-Z][A-Z0-9_]{1,19}-[0-9]{1,10}"
+_NOT_DONE = frozenset({"unreachable", "not_resolved", "tls_failed", "429", "503"})
+"""Trouble that Jira has not made an issue by."""
 _FIELDS = "summary,status,issuetype,priority,assignee,reporter,labels,created,updated"
 
 
@@ -34,22 +39,24 @@ class JiraConfig(Config):
     email: Email
     api_token: Annotated[str, SECRET]
     project: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,19}$")]
-    issue: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]{1,19}-[0-9]{1,10})?$")] = ""
+    issue: Annotated[str, Field(pattern=rf"^({_ISSUE})?$")] = ""
     issue_type: Annotated[str, Field(min_length=1, max_length=60)] = "Task"
 
 
 class Jira(Connector[JiraConfig]):
-    """A project."""
+    """A project. A text may have 32,767 characters, a media's address among them."""
 
     service_type = "jira"
     config = JiraConfig
-    limits: ClassVar[Limits] = Limits(text=32_767, per_second=5)
+    limits: ClassVar[Limits] = Limits(text=30_000, per_second=5)
     abilities: ClassVar = frozenset({"send", "records"})
 
     def test(self, config: JiraConfig) -> Account:
-        """`GET /rest/api/3/myself`."""
+        """`GET /rest/api/3/myself`, and the project, which the account may not see."""
         found = _call("GET", config, "/rest/api/3/myself").fields
-        return Account(str(found["accountId"]), str(found.get("displayName", "")))
+        account = Account(str(found["accountId"]), str(found.get("displayName", "")))
+        _call("GET", config, f"/rest/api/3/project/{config.project}")
+        return account
 
     def send(self, config: JiraConfig, message: Outgoing) -> Sent:
         """Comment on the issue that `to` or the config names, or make one under the text's first line.
@@ -59,22 +66,31 @@ class Jira(Connector[JiraConfig]):
         text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
         issue = message.to or config.issue
         if issue:
-            return Sent(str(_once(config, f"/rest/api/3/issue/{issue}/comment", {"body": _document(text)})["id"]))
+            if not re.fullmatch(_ISSUE, issue):
+                raise Permanent("bad_issue", f"{issue} is no issue's key")
+            try:
+                return Sent(_once(config, f"/rest/api/3/issue/{issue}/comment", {"body": _document(text)}, "id"))
+            except Disabled as error:
+                # An issue that is gone says nothing of the others.
+                if error.code == "404" and message.to not in ("", config.issue):
+                    raise Permanent(error.code, error.message) from error
+                raise
         fields = {
             "project": {"key": config.project},
             "issuetype": {"name": config.issue_type},
             "summary": text.strip().partition("\n")[0][:250] or "-",
             "description": _document(text),
         }
-        return Sent(str(_once(config, "/rest/api/3/issue", {"fields": fields})["key"]))
+        return Sent(_once(config, "/rest/api/3/issue", {"fields": fields}, "key"))
 
     def records(self, config: JiraConfig, cursor: str | None) -> Page[Record]:
         """The project's issues."""
-        query = {"jql": f"project = {config.project} ORDER BY key", "maxResults": str(PAGE), "fields": _FIELDS}
+        query = {"jql": f'project = "{config.project}" ORDER BY key', "maxResults": str(PAGE), "fields": _FIELDS}
         found = _call("GET", config, "/rest/api/3/search/jql", query | ({"nextPageToken": cursor} if cursor else {}))
         told = found.fields
-        rows = [_record(one) for one in told.get("issues", [])]
-        return Page(rows, told.get("nextPageToken") if not told.get("isLast") else None)
+        with calls.reading():
+            rows = [_record(one) for one in told["issues"]]
+            return Page(rows, told.get("nextPageToken") if not told.get("isLast") else None)
 
 
 def _call(
@@ -88,18 +104,21 @@ def _call(
     raise _error(answer)
 
 
-def _once(config: JiraConfig, path: str, body: Any) -> dict[str, Any]:
+def _once(config: JiraConfig, path: str, body: Any, name: str) -> str:
+    """Post, and answer with the field that is what Jira calls the thing."""
     try:
-        return _call("POST", config, path, body=body).fields
+        return str(_call("POST", config, path, body=body).fields[name])
     except Temporary as error:
-        if error.code in ("timed_out", "closed_early", "bad_answer"):
-            raise Permanent(error.code, "Jira may have done it: it is not repeated") from error
-        raise
+        if error.code in _NOT_DONE:
+            raise
+        raise Permanent(error.code, "Jira may have done it: it is not repeated") from error
 
 
 def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
-    texts = [*map(str, told.get("errorMessages") or []), *map(str, (told.get("errors") or {}).values())]
+    messages, fields = told.get("errorMessages"), told.get("errors")
+    texts = [str(one) for one in messages] if isinstance(messages, list) else []
+    texts += [f"{name}: {text}" for name, text in fields.items()] if isinstance(fields, dict) else []
     return calls.refused(answer, answer.status, "; ".join(texts))
 
 

@@ -26,7 +26,17 @@ from hub.web.validation import refused
 API = "https://slack.com/api"
 PAGE = "200"
 
-_TEMPORARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "rollup_error"})
+_TOO_MANY = frozenset({"ratelimited", "rate_limited"})
+_TEMPORARY = frozenset(
+    {
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "rollup_error",
+        "team_added_to_org",
+    }
+)
 _DISABLED = frozenset(
     {
         "account_inactive",
@@ -37,13 +47,25 @@ _DISABLED = frozenset(
         "team_disabled",
         "token_expired",
         "token_revoked",
+        "access_denied",
+        "org_login_required",
+        "ekm_access_denied",
+        "not_allowed_token_type",
+    }
+)
+_OF_CHANNEL = frozenset(
+    {
         "action_prohibited",
         "channel_is_archived",
         "channel_not_found",
         "is_archived",
         "not_in_channel",
+        "posting_to_general_channel_denied",
+        "restricted_action",
     }
 )
+"""What disables a connection that writes to this channel alone, and is nothing to one that may write to others."""
+_EMPTY = frozenset({"no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"})
 
 
 class SlackConfig(ApiConfig):
@@ -75,10 +97,9 @@ class Slack(Connector[SlackConfig]):
             found = _call(config, "auth.test")
             return Account(str(found["team_id"]), str(found["team"]))
         answer = calls.call("POST", config.webhook_url, body={})
-        text = answer.body.decode(errors="replace")
-        if answer.status == 400 and text in ("no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"):
+        if answer.status == 400 and _word(answer) in _EMPTY:
             return Account("webhook", config.channel)
-        raise _refused(answer, text)
+        raise _refused(answer, _word(answer))
 
     def send(self, config: SlackConfig, message: Outgoing) -> Sent:
         """`chat.postMessage`, or a post to the webhook, which tells no id: the message's own stands for it."""
@@ -88,48 +109,45 @@ class Slack(Connector[SlackConfig]):
             for name, value in (("channel", channel), ("username", message.sender or config.username))
             if value
         }
-        if config.bot_token:
-            found = _call(config, "chat.postMessage", {**own, "unfurl_links": False})
-            return Sent(f"{found['channel']}:{found['ts']}")
-        answer = calls.call("POST", config.webhook_url, body=own)
-        if answer.ok:
-            return Sent(message.id)
-        raise _refused(answer, answer.body.decode(errors="replace"))
+        try:
+            if config.bot_token:
+                found = _call(config, "chat.postMessage", {**own, "unfurl_links": False})
+                return Sent(f"{found['channel']}:{found['ts']}")
+            answer = calls.call("POST", config.webhook_url, body=own)
+            if answer.ok and _word(answer) == "ok":
+                return Sent(message.id)
+            raise _refused(answer, _word(answer))
+        except Disabled as error:
+            if error.code in _OF_CHANNEL and message.to not in ("", config.channel):
+                raise Permanent(error.code, error.message) from error
+            raise
 
     def contacts(self, config: SlackConfig, cursor: str | None) -> Page[Contact]:
         """`users.list`, without bots and those who left."""
         found = _listed(config, "users.list", cursor)
-        people = [one for one in found["members"] if not one.get("deleted") and not one.get("is_bot")]
-        return Page([_contact(one) for one in people], _next(found))
+        with calls.reading():
+            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found))
 
     def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
         """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
         kind, _, place = (cursor or "channel:").partition(":")
         if kind == "channel":
             found = _listed(config, "conversations.list", place or None, {"types": "public_channel,private_channel"})
-            rows = [Record(one["id"], "channel", one, _milliseconds(one)) for one in found["channels"]]
-            following = _next(found)
-            return Page(rows, f"channel:{following}" if following else "user:")
+            return Page(_records(found, "channels", "channel"), f"channel:{_next(found)}" if _next(found) else "user:")
         found = _listed(config, "users.list", place or None)
-        rows = [Record(one["id"], "user", one, _milliseconds(one)) for one in found["members"]]
-        following = _next(found)
-        return Page(rows, f"user:{following}" if following else None)
+        return Page(_records(found, "members", "user"), f"user:{_next(found)}" if _next(found) else None)
 
 
 def _text(message: Outgoing) -> str:
+    text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
     # A mention in a text from outside must not ping anybody.
-    text = message.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"{text}\n{message.media.url}".strip() if message.media else text
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _call(config: SlackConfig, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
     address = f"{calls.base(config.base_url, API)}/{method}"
     headers = {"Authorization": f"Bearer {config.bot_token}"}
-    answer = calls.call("POST", address, body=parameters or {}, headers=headers)
-    told = answer.fields
-    if told.get("ok") is True:
-        return told
-    raise _refused(answer, str(told.get("error", "")))
+    return _told(calls.call("POST", address, body=parameters or {}, headers=headers))
 
 
 def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str, str] | None = None) -> dict[str, Any]:
@@ -138,27 +156,47 @@ def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str
         raise Disabled("missing_token", "an incoming webhook cannot be read from: a bot token can")
     query = {"limit": PAGE, **(more or {}), **({"cursor": cursor} if cursor else {})}
     address = f"{calls.base(config.base_url, API)}/{method}"
-    answer = calls.call("GET", address, query=query, headers={"Authorization": f"Bearer {config.bot_token}"})
+    return _told(calls.call("GET", address, query=query, headers={"Authorization": f"Bearer {config.bot_token}"}))
+
+
+def _told(answer: calls.Answer) -> dict[str, Any]:
     told = answer.fields
     if told.get("ok") is True:
         return told
-    raise _refused(answer, str(told.get("error", "")))
+    code = told.get("error")
+    raise _refused(answer, code if isinstance(code, str) else "", str(told.get("needed", "")))
 
 
-def _refused(answer: calls.Answer, code: str) -> ProviderError:
-    if answer.status == 429 or code == "ratelimited":
-        return Temporary("ratelimited", code, calls.after(answer.headers.get("Retry-After")))
+def _word(answer: calls.Answer) -> str:
+    """What a webhook answers with: `ok`, or the name of an error."""
+    return answer.body[:100].decode(errors="replace").strip()
+
+
+def _refused(answer: calls.Answer, code: str, scopes: str = "") -> ProviderError:
+    if answer.status == 429 or code in _TOO_MANY:
+        return Temporary("ratelimited", "too many requests", calls.after(answer.headers.get("Retry-After")))
     if code in _TEMPORARY:
         return Temporary(code, code)
-    if code in _DISABLED:
+    if code in _DISABLED or code in _OF_CHANNEL:
         return Disabled(code, code)
-    if answer.ok:
-        return Permanent(code or "bad_answer", code)
-    return calls.refused(answer, code[:100], code)
+    if answer.ok and code and answer.json is not None:
+        return Permanent(code, f"{code}: {scopes}" if scopes else code)
+    return calls.refused(answer, code, code)
 
 
 def _next(found: dict[str, Any]) -> str | None:
-    return (found.get("response_metadata") or {}).get("next_cursor") or None
+    with calls.reading():
+        return (found.get("response_metadata") or {}).get("next_cursor") or None
+
+
+def _records(found: dict[str, Any], name: str, kind: str) -> list[Record]:
+    with calls.reading():
+        return [Record(one["id"], kind, one, _milliseconds(one)) for one in found[name]]
+
+
+def _is_person(one: dict[str, Any]) -> bool:
+    # Slack's own bot is the one that is not told to be one.
+    return not one.get("deleted") and not one.get("is_bot") and one["id"] != "USLACKBOT"
 
 
 def _contact(one: dict[str, Any]) -> Contact:

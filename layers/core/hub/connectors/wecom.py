@@ -1,5 +1,6 @@
 """WeCom, by a group's robot (https://developer.work.weixin.qq.com/document/path/91770)."""
 
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from hub.connectors.protocol import (
     Connector,
     Disabled,
     Limits,
+    Media,
     Outgoing,
     Permanent,
     ProviderError,
@@ -37,7 +39,7 @@ class WeCom(Connector[WeComConfig]):
 
     service_type = "wecom"
     config = WeComConfig
-    limits: ClassVar[Limits] = Limits(text=2048, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    limits: ClassVar[Limits] = Limits(text=2048, caption=512, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: WeComConfig) -> Account:
@@ -48,12 +50,26 @@ class WeCom(Connector[WeComConfig]):
         raise _error(answer)
 
     def send(self, config: WeComConfig, message: Outgoing) -> Sent:
-        """Send a text; the robot tells no id, the message's own stands for it."""
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        answer = _post(config, {"msgtype": "text", "text": {"content": text}})
+        """Send a text, or an article that leads to the media; the message's own id stands for one of the robot's."""
+        if message.media is None:
+            body: dict[str, Any] = {"msgtype": "text", "text": {"content": _unpinging(message.text)}}
+        else:
+            body = {"msgtype": "news", "news": {"articles": [_article(message.text, message.media)]}}
+        answer = _post(config, body)
         if answer.ok and answer.fields.get("errcode") == 0:
             return Sent(message.id)
         raise _error(answer)
+
+
+def _unpinging(text: str) -> str:
+    # A mention (`<@userid>`) in a text from outside must not ping anybody.
+    return re.sub(r"<@([^<>\s]{1,64})>", r"@\1", text)
+
+
+def _article(text: str, media: Media) -> dict[str, str]:
+    """An article: WeCom itself cuts a title that is too long."""
+    picture = {"picurl": media.url} if media.kind == "image" else {}
+    return {"title": media.name or media.kind, "description": text, "url": media.url, **picture}
 
 
 def _post(config: WeComConfig, body: dict[str, Any]) -> calls.Answer:
@@ -64,6 +80,8 @@ def _post(config: WeComConfig, body: dict[str, Any]) -> calls.Answer:
 def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
     code, text = told.get("errcode"), str(told.get("errmsg", ""))
+    if not isinstance(code, int):
+        return calls.refused(answer)
     if code == _TOO_MANY:
         return Temporary(str(code), text, calls.after(_MINUTE))
     if code == -1:
