@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub import events, ids, times
-from tests.benchmarks import conversations, customers, identity, orders, statistics, tickets
+from tests.benchmarks import conversations, customers, identity, integrations, orders, statistics, tickets
 from tests.benchmarks.deployment import Tenant, functions
 from tests.benchmarks.subject import Subject, request
 
@@ -28,6 +28,7 @@ def subjects() -> list[Subject]:
         *_api_keys(),
         *identity.subjects(),
         *_webhooks(),
+        *integrations.subjects(),
         *conversations.subjects(),
         *orders.subjects(),
         *tickets.subjects(),
