@@ -68,6 +68,7 @@ def test_a_robot_is_tested_without_a_post(provider: Fake) -> None:
     ("code", "text", "error"),
     [
         (93000, "invalid webhook url, hint: [1593655454352859]", Disabled),
+        (93000, "Invalid input : content exceed max length. invalid Request Parameter, hint: [1]", Permanent),
         (40058, "text.content exceed max length 2048", Permanent),
         (-1, "system busy", Temporary),
     ],

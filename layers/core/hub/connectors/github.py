@@ -34,7 +34,7 @@ class GitHubConfig(ApiConfig):
     """`repository` (`owner/name`) is read from and gets the issues; `issue` a number whose comments messages become."""
 
     token: Annotated[str, SECRET]
-    repository: Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
+    repository: Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
     issue: Annotated[int, Field(ge=1)] | None = None
 
 

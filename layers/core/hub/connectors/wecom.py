@@ -25,7 +25,8 @@ API = "https://qyapi.weixin.qq.com"
 _TOO_MANY = 45009
 _MINUTE = 60
 _NO_CONTENT = frozenset({40008, 44004, 40058})
-_DISABLED = frozenset({93000, 93008, 93017})
+_REFUSED = 93000
+_DISABLED = frozenset({93008, 93017})
 
 
 class WeComConfig(ApiConfig):
@@ -86,7 +87,8 @@ def _error(answer: calls.Answer) -> ProviderError:
         return Temporary(str(code), text, calls.after(_MINUTE))
     if code == -1:
         return Temporary("-1", text)
-    if code in _DISABLED:
+    # The same code is given for contents that are too long.
+    if code in _DISABLED or (code == _REFUSED and "webhook url" in text):
         return Disabled(str(code), text)
     return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)
 
