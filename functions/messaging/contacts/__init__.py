@@ -1,1 +1,0 @@
-"""Contacts: people whom a platform knows, by address book or because they wrote (document 4)."""
