@@ -29,9 +29,9 @@ def test_a_token_is_tested_revoked_and_replaced(api: Client, receiver: OpenRecei
         assert made.json()["config"] == {"bot_token": "***", "base_url": telegram.url}
         one = f"{PATH}/{made.json()['id']}"
 
-        first = tested(api, one)
+        first = outcome(api, one)
         assert (first["success"], first["account"]) == (True, {"id": "110201543", "name": "hub_bot"})
-        refused = tested(api, one)
+        refused = outcome(api, one)
         assert (refused["success"], refused["error"]) == (False, {"code": "401", "message": "Unauthorized"})
         shown = api.get(one).json()
         assert (shown["status"], shown["error"]) == ("error", refused["error"])
@@ -39,7 +39,7 @@ def test_a_token_is_tested_revoked_and_replaced(api: Client, receiver: OpenRecei
 
         changed = api.request("PUT", one, json={"config": {"bot_token": ANOTHER}}).json()
         assert (changed["status"], changed["error"], changed["config"]) == ("active", None, made.json()["config"])
-        assert tested(api, one)["success"]
+        assert outcome(api, one)["success"]
         assert [asked.path for asked in telegram.asked] == [f"/bot{token}/getMe" for token in (TOKEN, TOKEN, ANOTHER)]
 
         elsewhere = api.request("PUT", one, json={"config": {"base_url": inbox.url}})
@@ -56,7 +56,7 @@ def test_a_token_is_tested_revoked_and_replaced(api: Client, receiver: OpenRecei
     assert not [event for event in events if "config" in event["data"]]
 
 
-def tested(api: Client, one: str) -> Any:
+def outcome(api: Client, one: str) -> Any:
     """What a test of an integration told."""
     answer = api.post(f"{one}/test")
     assert answer.status_code == 200, answer.text
