@@ -120,6 +120,7 @@ def test_every_service_type_keeps_its_secrets(deployment: Deployment, service_ty
         ("whatsapp", {"phone_number_id": "1", "access_token": "***"}, {"config.access_token": "不能为空"}),
         ("github", {"token": "a", "repository": "a/b", "issue": "1"}, {"config.issue": "必须是整数"}),
         ("github", {"token": "a", "repository": "a/b", "issue": 0}, {"config.issue": "不能小于 1"}),
+        ("github", {"token": "a", "repository": "a/b", "issue": 10**40}, {"config.issue": "不能大于 2147483647"}),
         ("jira", {"base_url": "x"}, {f"config.{name}": "不能为空" for name in ("email", "api_token", "project")}),
         ("http", {"url": "https://example.com/", "token": "t" * 4097}, {"config.token": "长度不能超过 4096"}),
         ("http", {"url": "https://example.com/", "token": ["密" * 40_000]}, {"config": "不能超过 32768 字节"}),

@@ -35,7 +35,7 @@ class GitHubConfig(ApiConfig):
 
     token: Annotated[str, SECRET]
     repository: Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
-    issue: Annotated[int, Field(ge=1)] | None = None
+    issue: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class GitHub(Connector[GitHubConfig]):
