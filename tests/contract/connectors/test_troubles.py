@@ -85,6 +85,19 @@ def test_what_is_no_answer_may_be_tried_again(
 
 @every_type
 @every_call
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("odd", ["[]", "{}", "1.5", "true"])
+def test_whatever_an_answer_says_is_an_error_of_the_providers(
+    provider: Fake, call: Call, service_type: str, status: int, odd: str
+) -> None:
+    names = ("ok", "error", "error_code", "code", "errcode", "errmsg", "message", "msg", "errors", "parameters")
+    body = "{" + ", ".join(f'"{name}": {odd}' for name in (*names, "retry_after", "errorMessages", "expires_in")) + "}"
+    provider.will(told(body, status), told(body, status))
+    attempt(call, service_type, provider.url)
+
+
+@every_type
+@every_call
 @pytest.mark.usefixtures("impatient")
 def test_an_answer_that_does_not_come_times_out(provider: Fake, call: Call, service_type: str) -> None:
     provider.will(SILENT)

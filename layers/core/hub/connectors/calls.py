@@ -46,6 +46,11 @@ class Answer:
         found = self.json
         return found if isinstance(found, Fields) else Fields()
 
+    def code(self, name: str) -> int | None:
+        """A field of the body where it is a whole number, as providers' own codes are."""
+        found = self.fields.get(name)
+        return found if isinstance(found, int) else None
+
     @property
     def ok(self) -> bool:
         """Whether the status says that it was accepted."""

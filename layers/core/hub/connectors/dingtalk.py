@@ -52,8 +52,7 @@ class DingTalk(Connector[DingTalkConfig]):
     def test(self, config: DingTalkConfig) -> Account:
         """A message without content is refused for that alone, or for want of a keyword, when all else is right."""
         answer = _post(config, {"msgtype": "text"})
-        told = answer.fields
-        if answer.ok and (told.get("errcode") == _NO_CONTENT or _lacks_keyword(told)):
+        if answer.ok and (answer.code("errcode") == _NO_CONTENT or _lacks_keyword(answer)):
             return Account("robot", "")
         raise _error(answer)
 
@@ -61,7 +60,7 @@ class DingTalk(Connector[DingTalkConfig]):
         """Send a text; the robot tells no id, the message's own stands for it."""
         text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
         answer = _post(config, {"msgtype": "text", "text": {"content": text}, "at": {"isAtAll": False}})
-        if answer.ok and answer.fields.get("errcode") == 0:
+        if answer.ok and answer.code("errcode") == 0:
             return Sent(message.id)
         raise _error(answer)
 
@@ -76,23 +75,20 @@ def _post(config: DingTalkConfig, body: dict[str, Any]) -> calls.Answer:
 
 
 def _error(answer: calls.Answer) -> ProviderError:
-    told = answer.fields
-    code, text = told.get("errcode"), str(told.get("errmsg", ""))
-    if not isinstance(code, int):
-        return calls.refused(answer)
+    code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code in _TOO_MANY:
         return Temporary(str(code), text, calls.after(_BLOCKED_SECONDS))
     if code == -1:
         return Temporary("-1", text)
-    if code in _DISABLED or (code == _NOT_CHECKED and not _lacks_keyword(told)):
+    if code in _DISABLED or (code == _NOT_CHECKED and not _lacks_keyword(answer)):
         return Disabled(str(code), text)
     return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)
 
 
-def _lacks_keyword(told: dict[str, Any]) -> bool:
+def _lacks_keyword(answer: calls.Answer) -> bool:
     """Whether a robot that takes only texts with its keywords refused this one; signature and address have the same
     code."""
-    return told.get("errcode") == _NOT_CHECKED and "keywords" in str(told.get("errmsg", ""))
+    return answer.code("errcode") == _NOT_CHECKED and "keywords" in str(answer.fields.get("errmsg", ""))
 
 
 CONNECTOR = DingTalk()

@@ -78,12 +78,12 @@ def _call(method: str, url: str, *, query: dict[str, str] | None = None, body: A
 
 
 def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
-    code, text = told.get("code") or answer.status, str(told.get("message", ""))
+    code, text = answer.code("code") or answer.status, str(told.get("message", ""))
     if answer.status == 429:
         return Temporary("429", text, calls.after(told.get("retry_after", answer.headers.get("Retry-After"))))
-    if isinstance(code, int) and code in _OF_THREAD:
+    if code in _OF_THREAD:
         return Permanent(str(code), text)
-    if (isinstance(code, int) and code in _DISABLED) or answer.status in (401, 404):
+    if code in _DISABLED or answer.status in (401, 404):
         return Disabled(str(code), text)
     return calls.refused(answer, code, text)
 

@@ -82,11 +82,13 @@ class Feishu(Connector[FeishuConfig]):
     def test(self, config: FeishuConfig) -> Account:
         """The bot's own description. Of a custom bot nothing can be asked without a post: an empty one is refused."""
         if config.app_id:
+            tokens.forget(_app(config))
+            told = _call("GET", config, "/open-apis/bot/v3/info")
             with calls.reading():
-                found = _call("GET", config, "/open-apis/bot/v3/info")["bot"]
-                return Account(str(found.get("open_id", config.app_id)), str(found.get("app_name", "")))
+                bot = told["bot"]
+                return Account(str(bot.get("open_id", config.app_id)), str(bot.get("app_name", "")))
         answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": "text", "content": {}}))
-        if answer.fields.get("code") in _NO_CONTENT:
+        if answer.code("code") in _NO_CONTENT:
             return Account("webhook", "")
         raise _error(answer)
 
@@ -100,7 +102,7 @@ class Feishu(Connector[FeishuConfig]):
         if not config.app_id:
             form = {"card": content} if card else {"content": content}
             answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": kind, **form}))
-            if answer.ok and answer.fields.get("code", answer.fields.get("StatusCode")) == 0:
+            if answer.ok and 0 in (answer.code("code"), answer.code("StatusCode")):
                 return Sent(message.id)
             raise _error(answer)
         receiver = message.to or config.chat_id
@@ -111,17 +113,18 @@ class Feishu(Connector[FeishuConfig]):
             "uuid": message.id[-50:],
         }
         query = {"receive_id_type": _kind_of(receiver)}
+        told = _call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)
         with calls.reading():
-            found = _call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)
-            return Sent(str(found["data"]["message_id"]))
+            return Sent(str(told["data"]["message_id"]))
 
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
         if not config.app_id:
             raise Disabled("missing_app", "a custom bot cannot be read from: an app's bot can")
         query = {"page_size": "100"} | ({"page_token": cursor} if cursor else {})
+        told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
         with calls.reading():
-            found = _call("GET", config, "/open-apis/im/v1/chats", query=query)["data"]
+            found = told["data"]
             rows = [Record(one["chat_id"], "chat", one) for one in found.get("items") or []]
             return Page(rows, found.get("page_token") or None if found.get("has_more") else None)
 
@@ -154,42 +157,40 @@ def _call(
     method: str, config: FeishuConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
 ) -> dict[str, Any]:
     """Call the API; a token that it does not know any more is asked for anew, once."""
-    app = (config.base_url, config.app_id, config.app_secret)
-    answer = _try(method, config, app, path, query, body)
-    if answer.fields.get("code") in _TOKEN_GONE:
-        tokens.forget(app)
-        answer = _try(method, config, app, path, query, body)
-    if answer.ok and answer.fields.get("code") == 0:
+    answer = _try(method, config, path, query, body)
+    if answer.code("code") in _TOKEN_GONE:
+        tokens.forget(_app(config))
+        answer = _try(method, config, path, query, body)
+    if answer.ok and answer.code("code") == 0:
         return answer.fields
     raise _error(answer)
 
 
-def _try(
-    method: str, config: FeishuConfig, app: tuple[str, ...], path: str, query: dict[str, str] | None, body: Any
-) -> calls.Answer:
-    headers = {"Authorization": f"Bearer {tokens.token(app, lambda: _token(config))}"}
+def _app(config: FeishuConfig) -> tuple[str, ...]:
+    return config.base_url, config.app_id, config.app_secret
+
+
+def _try(method: str, config: FeishuConfig, path: str, query: dict[str, str] | None, body: Any) -> calls.Answer:
+    headers = {"Authorization": f"Bearer {tokens.token(_app(config), lambda: _token(config))}"}
     return calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
 
 
 def _token(config: FeishuConfig) -> tokens.Token:
     address = calls.base(config.base_url, API) + "/open-apis/auth/v3/tenant_access_token/internal"
     answer = calls.call("POST", address, body={"app_id": config.app_id, "app_secret": config.app_secret})
-    told = answer.fields
-    if answer.ok and told.get("code") == 0:
-        return tokens.Token(told["tenant_access_token"], int(told["expire"]))
+    if answer.ok and answer.code("code") == 0:
+        with calls.reading():
+            return tokens.Token(str(answer.fields["tenant_access_token"]), int(answer.fields["expire"]))
     raise _error(answer)
 
 
 def _error(answer: calls.Answer) -> ProviderError:
-    told = answer.fields
-    code, text = told.get("code", answer.status), str(told.get("msg", ""))
-    if not isinstance(code, int):
-        return calls.refused(answer)
+    code, text = answer.code("code"), str(answer.fields.get("msg", ""))
     if answer.status == 429 or code in _TEMPORARY:
-        return Temporary(str(code), text, calls.after(answer.headers.get("x-ogw-ratelimit-reset")))
+        return Temporary(str(code or 429), text, calls.after(answer.headers.get("x-ogw-ratelimit-reset")))
     if code in _DISABLED:
         return Disabled(str(code), text)
-    if "code" in told and told["code"] and answer.status < 500:
+    if code and answer.status < 500:
         # Of a chat or a message: the app's own troubles are named above.
         return Permanent(str(code), text)
     return calls.refused(answer, code, text)

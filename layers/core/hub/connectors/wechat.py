@@ -148,7 +148,7 @@ def _call(
 ) -> dict[str, Any]:
     """Call the API; a token that it does not know any more is asked for anew, once."""
     answer = _try(method, config, path, query, body)
-    if answer.fields.get("errcode") in _TOKEN_GONE:
+    if answer.code("errcode") in _TOKEN_GONE:
         tokens.forget(_app(config))
         answer = _try(method, config, path, query, body)
     told = answer.fields
@@ -182,8 +182,7 @@ def _token(config: WeChatConfig) -> tokens.Token:
 
 
 def _error(answer: calls.Answer) -> ProviderError:
-    told = answer.fields
-    code, text = told.get("errcode"), str(told.get("errmsg", ""))
+    code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code == _TOO_MANY_TODAY:
         return Temporary(str(code), text, calls.after(_DAY - (times.now() + _CHINA) % _DAY))
     if code in _TEMPORARY:

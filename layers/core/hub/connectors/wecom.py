@@ -46,7 +46,7 @@ class WeCom(Connector[WeComConfig]):
     def test(self, config: WeComConfig) -> Account:
         """A message without content is refused for that alone when the key is right."""
         answer = _post(config, {"msgtype": "text", "text": {"content": ""}})
-        if answer.ok and answer.fields.get("errcode") in _NO_CONTENT:
+        if answer.ok and answer.code("errcode") in _NO_CONTENT:
             return Account("robot", "")
         raise _error(answer)
 
@@ -57,7 +57,7 @@ class WeCom(Connector[WeComConfig]):
         else:
             body = {"msgtype": "news", "news": {"articles": [_article(message.text, message.media)]}}
         answer = _post(config, body)
-        if answer.ok and answer.fields.get("errcode") == 0:
+        if answer.ok and answer.code("errcode") == 0:
             return Sent(message.id)
         raise _error(answer)
 
@@ -79,10 +79,7 @@ def _post(config: WeComConfig, body: dict[str, Any]) -> calls.Answer:
 
 
 def _error(answer: calls.Answer) -> ProviderError:
-    told = answer.fields
-    code, text = told.get("errcode"), str(told.get("errmsg", ""))
-    if not isinstance(code, int):
-        return calls.refused(answer)
+    code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code == _TOO_MANY:
         return Temporary(str(code), text, calls.after(_MINUTE))
     if code == -1:
