@@ -105,6 +105,21 @@ def test_every_service_type_keeps_its_secrets(deployment: Deployment, service_ty
     assert answer.json == made, "what was shown, sent back, changes nothing"
 
 
+def test_the_page_tells_every_config() -> None:
+    from hub.connectors import connector
+
+    page = (memory.ROOT / "docs" / "integrations.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| ", page, re.MULTILINE))
+    assert tuple(rows) == ("service_type", *SERVICE_TYPES)
+    for service_type in SERVICE_TYPES:
+        shape = connector(service_type).config
+        fields = {name for name in re.findall(r"`(\w+)`", rows[service_type]) if name not in ("setWebhook", "Bearer")}
+        assert fields == set(shape.model_fields)
+        required = {name for name, field in shape.model_fields.items() if field.is_required()}
+        assert set(re.findall(r"\*\*`(\w+)`\*\*", rows[service_type])) == required
+        assert set(re.findall(r"🔒 (?:\*\*)?`(\w+)`", rows[service_type])) == set(connections.secret_fields(shape))
+
+
 @pytest.mark.parametrize(
     ("service_type", "config", "expected"),
     [
@@ -266,8 +281,8 @@ def test_a_revoked_credential_is_an_error_until_there_is_a_new_one(deployment: D
     shown = deployment.call("GET", path).json
     assert (shown["status"], shown["error"]) == ("error", error)
     assert deployment.call("GET", f"{PATH}?status=error").json["data"] == [shown]
-    (told,) = updates()
-    assert (told["changes"], told["status"], told["error"]) == (["error", "status"], "error", error)
+    (update,) = updates()
+    assert (update["changes"], update["status"], update["error"]) == (["error", "status"], "error", error)
     named = deployment.call("PUT", path, {"name": "二"}).json
     assert (named["status"], named["error"]) == ("error", error), "a name is no credential"
     changed = deployment.call("PUT", path, {"config": {"bot_token": ANOTHER}}).json
@@ -361,10 +376,10 @@ def test_3_5_update(deployment: Deployment, clock: Clock) -> None:
     kept = connections.opened(deployment.tenant, connections.get(deployment.tenant, made["id"]))
     expected = {**CONFIGS["slack"], "channel": "", "username": "***"}
     assert kept.model_dump() == expected, "*** is a name like any other where nothing is hidden"
-    (told,) = updates()
-    assert (told["changes"], told["version"]) == (["config", "name", "settings", "status"], 2)
+    (update,) = updates()
+    assert (update["changes"], update["version"]) == (["config", "name", "settings", "status"], 2)
     assert deployment.call("PUT", f"{PATH}/{made['id']}", wanted).json == answer.json
-    assert updates() == [told], "nothing changed"
+    assert updates() == [update], "nothing changed"
 
 
 @pytest.mark.parametrize(
