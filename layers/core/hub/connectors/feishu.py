@@ -120,7 +120,7 @@ class Feishu(Connector[FeishuConfig]):
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
         if not config.app_id:
-            raise Disabled("missing_app", "a custom bot cannot be read from: an app's bot can")
+            raise Permanent("missing_app", "a custom bot cannot be read from: an app's bot can")
         query = {"page_size": "100"} | ({"page_token": cursor} if cursor else {})
         told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
         with calls.reading():

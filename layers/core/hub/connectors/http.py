@@ -12,7 +12,6 @@ from hub.connectors.protocol import (
     Account,
     Config,
     Connector,
-    Disabled,
     Limits,
     Outgoing,
     Page,
@@ -72,7 +71,7 @@ class Http(Connector[HttpConfig]):
     def records(self, config: HttpConfig, cursor: str | None) -> Page[Record]:
         """Read `{"items": [{"id", "kind", "updatedAt", …}], "next"}`, page after page by `?cursor=`."""
         if not config.records_url:
-            raise Disabled("missing_records_url", "the config names no address to read from")
+            raise Permanent("missing_records_url", "the config names no address to read from")
         query = {"cursor": cursor} if cursor else {}
         answer = calls.call("GET", config.records_url, query=query, headers=_authorization(config))
         if not answer.ok:

@@ -153,7 +153,7 @@ def _call(config: SlackConfig, method: str, parameters: dict[str, Any] | None = 
 def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str, str] | None = None) -> dict[str, Any]:
     """A page of a list: those methods take their parameters from the query alone."""
     if not config.bot_token:
-        raise Disabled("missing_token", "an incoming webhook cannot be read from: a bot token can")
+        raise Permanent("missing_token", "an incoming webhook cannot be read from: a bot token can")
     query = {"limit": PAGE, **(more or {}), **({"cursor": cursor} if cursor else {})}
     address = f"{calls.base(config.base_url, API)}/{method}"
     return _told(calls.call("GET", address, query=query, headers={"Authorization": f"Bearer {config.bot_token}"}))
