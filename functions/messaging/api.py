@@ -3,7 +3,7 @@
 from typing import Any
 
 from functions.messaging.messages import service
-from functions.messaging.messages.models import Message, NewMessage
+from functions.messaging.messages.models import NewThirdPartyMessage, ThirdPartyMessage
 from hub.connectors.protocol import Status
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
@@ -14,7 +14,7 @@ api = Api("messaging", D4())
 
 
 @api.post("/third-party/{platform}/messages", status=201)
-def send_message(request: Request, platform: str, body: NewMessage) -> Message:
+def send_message(request: Request, platform: str, body: NewThirdPartyMessage) -> ThirdPartyMessage:
     """Take a message to send; it is queued, and its status tells what became of it."""
     return service.create(request.caller, platform, body)
 

@@ -59,7 +59,9 @@ def _wanted(message_id: str, told: dict[str, Any]) -> _Wanted | None:
     except NotFound:
         count("MessagesGone")
         return None
-    if message.status == "pending" and message.attempts:
+    if message.status != "pending":
+        return None
+    if message.attempts:
         # The batch comes again: its first run noted how the attempt ended, and died before it could hand it on.
         sending.keep_trying(told["tenant"], message)
         return None

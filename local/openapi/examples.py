@@ -123,6 +123,13 @@ _NEW_ORDER = {
     "note": "加急",
 }
 
+_THIRD_PARTY_MESSAGE: dict[str, Any] = {
+    "to": "+8613800138000",
+    "from": "+8613900139000",
+    "content": "Hello from OpenChat!",
+    "type": "text",
+    "metadata": {"conversationId": "conv-001"},
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
     "NewApiKey": {
@@ -305,6 +312,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "latency_ms": 150,
         "account": None,
         "error": {"code": "invalid_token", "message": "invalid_token"},
+    },
+    # Document 4.
+    "NewThirdPartyMessage": _THIRD_PARTY_MESSAGE,
+    "ThirdPartyMessage": {
+        "id": "msg-001",
+        "platform": "whatsapp",
+        **_THIRD_PARTY_MESSAGE,
+        "status": "sent",
+        "media": None,
+        "error": None,
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "updatedAt": "2024-01-01T00:00:00.000Z",
     },
     # Document 1 section 4.
     "NewWebhook": {

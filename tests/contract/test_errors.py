@@ -18,7 +18,7 @@ from tests.contract import memory, orders
 
 RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
 PROTECTED = sorted(key for key, (_, route) in RESOLVERS.items() if not route.public)
-WITH_AN_ID = [key for key in PROTECTED if "{" in key]
+WITH_AN_ID = [key for key in PROTECTED if "_id}" in key]
 BODIES: dict[str, Any] = {
     "POST /v1/api-keys": {"name": "a"},
     "PUT /v1/api-keys/{api_key_id}": {"name": "b"},
@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
         "currency": "CNY",
     },
     "PATCH /v1/orders/{order_id}": {"note": "a"},
+    "POST /third-party/{platform}/messages": {"to": "42", "from": "a", "content": "a"},
     "POST /v1/tickets": {"title": "a"},
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
     "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},
@@ -69,6 +70,8 @@ NOBODYS = {
     "device_id": "device_none",
     "certificate_id": "0" * 64,
     "integration_id": "int_none",
+    "message_id": "msg_none",
+    "platform": "telegram",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
@@ -102,6 +105,10 @@ def error(answer: Answer, route: str) -> str:
         assert body["error"].keys() == {"code", "message", "details"}
         named = {body["error"]["code"]}
         found = found & named if found else named
+    if style(route) == "D4":
+        assert body.keys() == {"statusCode", "message", "error"}
+        assert body["statusCode"] == answer.status
+        found = {STATUSES[body["statusCode"]]}
     if style(route) == "D5":
         assert body.keys() == {"success", "error_code", "error_message", "solution", "timestamp"}
         found = {body["error_code"]}
@@ -165,6 +172,14 @@ def _made(deployment: Deployment, path: str) -> str:
     return made
 
 
+def _sent(deployment: Deployment) -> str:
+    config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"}
+    connected = {"name": "a", "service_type": "telegram", "config": config}
+    assert deployment.call("POST", "/v1/integrations", connected).status == 201
+    made: str = call(deployment, "POST /third-party/{platform}/messages").json["id"]
+    return made
+
+
 @pytest.fixture
 def ids(deployment: Deployment) -> dict[str, str]:
     """Things of the first tenant's."""
@@ -182,6 +197,8 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "device_id": device["id"],
         "certificate_id": device["certificates"][0]["id"],
         "integration_id": deployment.call("POST", "/v1/integrations", BODIES["POST /v1/integrations"]).json["id"],
+        "message_id": _sent(deployment),
+        "platform": "telegram",
         "order_id": orders.make(deployment)["id"],
         "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
@@ -195,7 +212,7 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = "API_KEY CONSENT CONVERSATION DEVICE INTEGRATION OAUTH_APP ORDER TICKET USER WEBHOOK".split()
+        kinds = ["API_KEY", "CONSENT", "CONVERSATION", "DEVICE", "INTEGRATION", "MESSAGE_OUT#telegram", "OAUTH_APP", "ORDER", "TICKET", "USER", "WEBHOOK"]
         partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
@@ -222,7 +239,8 @@ def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
 @pytest.mark.parametrize("route", WITH_AN_ID)
 @pytest.mark.parametrize("odd", ["", "x" * 129, "密钥", "a b", "#", "' OR 1=1"])
 def test_an_odd_id_does_not_exist(deployment: Deployment, route: str, odd: str) -> None:
-    assert call(deployment, route, dict.fromkeys(NOBODYS, odd)).status == 404
+    ids = {name: odd if name.endswith("_id") else known for name, known in NOBODYS.items()}
+    assert call(deployment, route, ids).status == 404
 
 
 @pytest.mark.parametrize("route", PROTECTED)

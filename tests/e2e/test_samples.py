@@ -17,6 +17,7 @@ HTTP_ANSWERS = {
     "devices": 401,
     "integrations": 401,
     "login": 401,
+    "messaging": 401,
     "o-auth-apps": 401,
     "o-auth-pages": 401,
     "o-auth-token": 401,

@@ -38,7 +38,7 @@ class NewMedia(Body):
     name: Annotated[str, Field(max_length=255)] = ""
 
 
-class NewMessage(Body):
+class NewThirdPartyMessage(Body):
     """Body of `POST /third-party/{platform}/messages`.
 
     `from` picks one of several connections. A `type` other than `text` needs `media`, where `content` is the caption,
@@ -71,8 +71,8 @@ class Media(TypedDict):
     name: str
 
 
-Message = TypedDict(
-    "Message",
+ThirdPartyMessage = TypedDict(
+    "ThirdPartyMessage",
     {
         "id": str,
         "platform": str,

@@ -1,6 +1,7 @@
 """One attempt at sending a message, and what follows from how it ended."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from random import uniform
@@ -58,7 +59,8 @@ def attempt(tenant: str, message: StoredMessage) -> tuple[Outcome, StoredMessage
     after = replace(
         service.touched(message), status=sent.status, error=None, attempts=[*message.attempts, tried], due_at=0
     )
-    return _written(tenant, message, after, "message.sent", "sent")
+    count("MessagesSent")
+    return _written(tenant, message, after, [service.sent_event(tenant, after)], "sent")
 
 
 def keep_trying(tenant: str, message: StoredMessage) -> None:
@@ -100,7 +102,7 @@ def _postponed(tenant: str, message: StoredMessage, error: Temporary, started: i
         return _ended(tenant, message, _words(error), started)
     tried = {"at": started, "error": _words(error)}
     after = replace(service.touched(message), attempts=[*message.attempts, tried], error=_words(error), due_at=due_at)
-    return _written(tenant, message, after, None, "pending")
+    return _written(tenant, message, after, [], "pending")
 
 
 def _ended(
@@ -111,13 +113,12 @@ def _ended(
     after = replace(
         service.touched(message), status="failed", error=trouble, attempts=[*message.attempts, tried], due_at=0
     )
-    return _written(tenant, message, after, "message.status", "failed")
+    return _written(tenant, message, after, [service.status_event(tenant, after)], "failed")
 
 
 def _written(
-    tenant: str, before: StoredMessage, after: StoredMessage, event: str | None, outcome: Outcome
+    tenant: str, before: StoredMessage, after: StoredMessage, told: Sequence[Mapping[str, Any]], outcome: Outcome
 ) -> tuple[Outcome, StoredMessage]:
-    told = [service.event(event, tenant, after)] if event else []
     try:
         store.replace(tenant, before, after, told)
     except versioned.Changed:

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.messaging import platforms
 from functions.messaging.messages import store
-from functions.messaging.messages.models import Message, NewMessage
+from functions.messaging.messages.models import NewThirdPartyMessage, ThirdPartyMessage
 from functions.messaging.messages.store import StoredMessage
 from hub import connectors, events, ids, times
 from hub.connections import Trouble
@@ -20,7 +20,7 @@ _RANK: Mapping[Status, int] = {"pending": 0, "sent": 1, "failed": 2, "delivered"
 """A status gives way to one of a higher rank: callbacks come in any order, and what was delivered has not failed."""
 
 
-def create(caller: Caller, platform: str, wanted: NewMessage) -> Message:
+def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> ThirdPartyMessage:
     """Make a message, which is queued with it."""
     known = platforms.known(platform)
     connection = platforms.connection(caller.tenant, known, wanted.sender)
@@ -71,7 +71,7 @@ def move(tenant: str, platform: str, message_id: str, after: Status, error: Trou
             return
         moved = replace(touched(before), status=after, error=error)
         try:
-            store.replace(tenant, before, moved, [event("message.status", tenant, moved)])
+            store.replace(tenant, before, moved, [status_event(tenant, moved)])
         except versioned.Changed:
             continue
         return
@@ -83,12 +83,17 @@ def touched(before: StoredMessage) -> StoredMessage:
     return replace(before, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
 
 
-def event(name: str, tenant: str, message: StoredMessage) -> dict[str, Any]:
-    """An event of a message, on behalf of who sent it."""
-    return events.event(name, Caller(tenant, "", message.actor, message.request_id), told(message))
+def sent_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
+    """The event of a message that its provider took."""
+    return events.event("message.sent", _sender(tenant, message), told(message))
 
 
-def shown(message: StoredMessage) -> Message:
+def status_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
+    """The event of a message whose status changed otherwise."""
+    return events.event("message.status", _sender(tenant, message), told(message))
+
+
+def shown(message: StoredMessage) -> ThirdPartyMessage:
     """A message as callers see it."""
     return {
         "id": message.id,
@@ -124,6 +129,10 @@ def told(message: StoredMessage) -> dict[str, Any]:
         "updated_at": times.iso_ms(message.updated_at),
         "version": message.version,
     }
+
+
+def _sender(tenant: str, message: StoredMessage) -> Caller:
+    return Caller(tenant, "", message.actor, message.request_id)
 
 
 def provider_ids(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
