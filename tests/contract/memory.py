@@ -45,7 +45,9 @@ _SETTINGS = {
     "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
     "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
     "SIGNAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/SignalMessagesQueue",
-    "MESSAGING_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine",
+    "MESSAGING_RETRY_STATE_MACHINE_ARN": (
+        f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
+    ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
