@@ -212,8 +212,9 @@ def test_another_tenants_thing_does_not_exist(
     deployment: Deployment, other_tenant: Deployment, ids: dict[str, str], route: str
 ) -> None:
     def things() -> list[Any]:
-        kinds = "API_KEY CONSENT CONVERSATION DEVICE INTEGRATION OAUTH_APP ORDER TICKET USER WEBHOOK".split()
-        partitions = {f"T#default#{kind}" for kind in (*kinds, "MESSAGE_OUT#telegram")}
+        kinds = {"API_KEY", "CONSENT", "CONVERSATION", "DEVICE", "INTEGRATION", "MESSAGE_OUT#telegram"}
+        kinds |= {"OAUTH_APP", "ORDER", "TICKET", "USER", "WEBHOOK"}
+        partitions = {f"T#default#{kind}" for kind in kinds}
         return sorted((item for item in memory.stored() if item["pk"]["S"] in partitions), key=str)
 
     before = things()

@@ -79,7 +79,7 @@ def test_the_status_is_a_json_string_and_moves_forward_only(deployment: Deployme
     assert (answer.status, answer.text) == (200, f'"{status}"')
     assert answer.headers["Content-Type"].startswith("application/json")
     for before in ("pending", "sent"):
-        service.move(deployment.tenant, "telegram", made, before)  # type: ignore[arg-type]
+        service.move(deployment.tenant, "telegram", made, before)
     assert deployment.call("GET", path).json == status
     changes = [one for one in memory.published() if one["detail-type"] == "message.status"]
     assert [one["detail"]["data"]["status"] for one in changes] == [status]

@@ -315,9 +315,9 @@ SLOW_DOWN = {"ok": False, "error_code": 429, "description": "Too Many Requests",
 
 def test_messaging_send(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from functions.messaging.messages import store
+    from functions.messaging.platforms import PLATFORMS
     from hub import pacing, times
 
-    platforms = ("whatsapp", "telegram", "wechat", "signal")
     with Fake(told(SENT_BY_TELEGRAM), told(SLOW_DOWN, 429)) as telegram:
         sent, later = (new_message(telegram.url) for _ in range(2))
         work = Work("MessagingSendFunction", tenant, monkeypatch)
@@ -326,7 +326,7 @@ def test_messaging_send(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 "batchItemFailures": []
             }
     first = store.get("default", "telegram", sent)
-    for platform in platforms:
+    for platform in PLATFORMS:
         waiting = replace(first, id=f"{sent}{platform}", platform=platform, status="pending", attempts=[])
         store.add("default", waiting, {})
         pacing.pause("default", first.connection_id, times.now_ms() + 600_000)

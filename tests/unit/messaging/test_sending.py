@@ -183,7 +183,7 @@ def test_what_would_wait_longer_than_a_day_fails(telegram: Fake, clock: Clock) -
     assert stored(message).status == "pending"
     clock.advance(1)
     take(of(other, due=1))
-    assert (stored(other).status, (stored(other).error or {})["code"]) == ("failed", "429")
+    assert (stored(other).status, stored(other).error) == ("failed", {"code": "429", "message": "slow down"})
 
 
 def test_what_the_platform_refuses_fails_with_its_words(telegram: Fake) -> None:
@@ -200,7 +200,8 @@ def test_without_its_connection_a_message_fails(telegram: Fake) -> None:
     message = new()
     integrations.delete(CALLER, stored(message).connection_id)
     assert take(of(message)) == []
-    assert (stored(message).status, (stored(message).error or {})["code"]) == ("failed", "no_connection")
+    gone = {"code": "no_connection", "message": "the connection was deleted"}
+    assert (stored(message).status, stored(message).error) == ("failed", gone)
     assert not telegram.asked
 
 
