@@ -11,11 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.webhooks import log, payload, signing
+from functions.webhooks import log, payload
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import Delivery, Status
 from functions.webhooks.store import StoredWebhook
-from hub import aws, ids, outbound, settings, times
+from hub import aws, ids, outbound, settings, signing, times
 from hub.telemetry import logger
 
 SCHEDULES: dict[str, tuple[int, ...]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.webhooks import delivery, dispatch, endpoints, log, replays, signing, statistics, store
+from functions.webhooks import delivery, dispatch, endpoints, log, replays, statistics, store
 from functions.webhooks.dispatch import Due
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import (
@@ -29,7 +29,7 @@ from functions.webhooks.models import (
     WebhookWithSecret,
 )
 from functions.webhooks.store import StoredWebhook
-from hub import ids, queues, secrets, times
+from hub import ids, queues, secrets, signing, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table

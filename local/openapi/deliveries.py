@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from functions.webhooks import signing
+from hub import signing
 
 EVENTS = "docs/events"
 _SUFFIX = ".schema.json"

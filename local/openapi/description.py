@@ -14,6 +14,7 @@ from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
 from functions.identity.users import api as users_api
+from functions.messaging import api as messaging_api
 from functions.support.tickets import api as tickets_api
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
@@ -70,6 +71,7 @@ _RULED: set[Any] = {
     users_api.patch_user,
     users_api.delete_user,
     tickets_api.change_ticket,
+    messaging_api.send_message,
 }
 """Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""
 

@@ -28,6 +28,16 @@ _WEBHOOK = {
     "disabled_reason": None,
     "disabled_at": None,
 }
+_NEW_INTEGRATION = {
+    "name": "Slack集成",
+    "service_type": "slack",
+    "config": {
+        "webhook_url": "https://hooks.slack.com/services/...",
+        "channel": "#general",
+        "username": "TaiShangLaoJun",
+    },
+    "settings": {"auto_sync": True, "sync_interval": 300},
+}
 _APP = {
     "id": "app_1234567890",
     "name": "我的应用",
@@ -137,6 +147,13 @@ _NEW_ORDER = {
     "note": "加急",
 }
 
+_THIRD_PARTY_MESSAGE: dict[str, Any] = {
+    "to": "+8613800138000",
+    "from": "+8613900139000",
+    "content": "Hello from OpenChat!",
+    "type": "text",
+    "metadata": {"conversationId": "conv-001"},
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
     "NewApiKey": {
@@ -348,6 +365,37 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sentAt": "2024-01-15T10:30:00Z",
         "acknowledgedAt": "2024-01-15T10:30:01Z",
         "result": {"brightness": 80},
+    },
+    # Document 1 section 3.
+    "NewIntegration": _NEW_INTEGRATION,
+    "IntegrationChange": {"config": {"webhook_url": "***", "channel": "#random"}},
+    "Integration": _NEW_INTEGRATION
+    | {
+        "id": "int_1234567890",
+        "config": {"webhook_url": "***", "channel": "#general", "username": "TaiShangLaoJun"},
+        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": []},
+        "status": "active",
+        "error": None,
+        "created_at": "2024-01-15T10:30:00Z",
+        "updated_at": "2024-01-15T10:30:00Z",
+    },
+    "Tested": {
+        "success": False,
+        "latency_ms": 150,
+        "account": None,
+        "error": {"code": "invalid_token", "message": "invalid_token"},
+    },
+    # Document 4.
+    "NewThirdPartyMessage": _THIRD_PARTY_MESSAGE,
+    "ThirdPartyMessage": {
+        "id": "msg-001",
+        "platform": "whatsapp",
+        **_THIRD_PARTY_MESSAGE,
+        "status": "sent",
+        "media": None,
+        "error": None,
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "updatedAt": "2024-01-01T00:00:00.000Z",
     },
     # Document 1 section 4.
     "NewWebhook": {

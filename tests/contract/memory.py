@@ -41,6 +41,13 @@ _SETTINGS = {
     "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
+    "WHATSAPP_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WhatsAppMessagesQueue",
+    "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
+    "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
+    "SIGNAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/SignalMessagesQueue",
+    "MESSAGING_RETRY_STATE_MACHINE_ARN": (
+        f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
+    ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
@@ -220,6 +227,10 @@ def _make() -> None:
         "PoisonEventsQueue",
         "WebhookDeliveryQueue",
         "WebhookSlowDeliveryQueue",
+        "WhatsAppMessagesQueue",
+        "TelegramMessagesQueue",
+        "WeChatMessagesQueue",
+        "SignalMessagesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",
@@ -228,7 +239,14 @@ def _make() -> None:
     events = client("events")
     events.create_event_bus(Name="hub")
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
-    for name in ("Totals", "SupportStatistics"):
+    for name in (
+        "Totals",
+        "SupportStatistics",
+        "WhatsAppMessages",
+        "TelegramMessages",
+        "WeChatMessages",
+        "SignalMessages",
+    ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():
         events.put_rule(Name=queue, EventBusName="hub", EventPattern=json.dumps(pattern))
@@ -237,6 +255,7 @@ def _make() -> None:
     for name in (
         "WebhookRetryStateMachine",
         "WebhookReplayStateMachine",
+        "MessagingRetryStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
     ):

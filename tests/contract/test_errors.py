@@ -19,7 +19,7 @@ from tests.contract import memory, orders
 
 RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
 PROTECTED = sorted(key for key, (_, route) in RESOLVERS.items() if not route.public)
-WITH_AN_ID = [key for key in PROTECTED if "{" in key]
+WITH_AN_ID = [key for key in PROTECTED if "_id}" in key]
 BODIES: dict[str, Any] = {
     "POST /v1/api-keys": {"name": "a"},
     "PUT /v1/api-keys/{api_key_id}": {"name": "b"},
@@ -32,6 +32,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/conversations": {"user_id": "user_123", "channel": "web"},
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "customer", "text": "a"},
+    "POST /v1/integrations": {"name": "a", "service_type": "http", "config": {"url": "http://127.0.0.1:1/"}},
+    "PUT /v1/integrations/{integration_id}": {"name": "b"},
     "POST /v1/iot/devices": {"name": "a"},
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
@@ -47,6 +49,7 @@ BODIES: dict[str, Any] = {
         "currency": "CNY",
     },
     "PATCH /v1/orders/{order_id}": {"note": "a"},
+    "POST /third-party/{platform}/messages": {"to": "42", "from": "a", "content": "a"},
     "POST /v1/tickets": {"title": "a"},
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
     "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},
@@ -74,6 +77,9 @@ NOBODYS = {
     "certificate_id": "0" * 64,
     "command_id": "cmd_none",
     "customer_id": "cust_none",
+    "integration_id": "int_none",
+    "message_id": "msg_none",
+    "platform": "telegram",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
@@ -107,6 +113,10 @@ def error(answer: Answer, route: str) -> str:
         assert body["error"].keys() == {"code", "message", "details"}
         named = {body["error"]["code"]}
         found = found & named if found else named
+    if style(route) == "D4":
+        assert body.keys() == {"statusCode", "message", "error"}
+        assert body["statusCode"] == answer.status
+        found = {STATUSES[body["statusCode"]]}
     if style(route) == "D5":
         assert body.keys() == {"success", "error_code", "error_message", "solution", "timestamp"}
         found = {body["error_code"]}
@@ -170,6 +180,14 @@ def _made(deployment: Deployment, path: str) -> str:
     return made
 
 
+def _sent(deployment: Deployment) -> str:
+    config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"}
+    connected = {"name": "a", "service_type": "telegram", "config": config}
+    assert deployment.call("POST", "/v1/integrations", connected).status == 201
+    made: str = call(deployment, "POST /third-party/{platform}/messages").json["id"]
+    return made
+
+
 @pytest.fixture
 def ids(deployment: Deployment) -> dict[str, str]:
     """Things of the first tenant's."""
@@ -191,6 +209,9 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "command_id": command.json["data"]["id"],
         "customer_id": order["customerId"],
         "order_id": order["id"],
+        "integration_id": deployment.call("POST", "/v1/integrations", BODIES["POST /v1/integrations"]).json["id"],
+        "message_id": _sent(deployment),
+        "platform": "telegram",
         "ticket_id": _made(deployment, "/v1/tickets"),
         "user_id": user,
         "webhook_id": webhook,
@@ -209,6 +230,8 @@ def test_another_tenants_thing_does_not_exist(
             "CONVERSATION",
             "CUSTOMER",
             "DEVICE",
+            "INTEGRATION",
+            "MESSAGE_OUT#telegram",
             "OAUTH_APP",
             "ORDER",
             "TICKET",
@@ -229,7 +252,7 @@ def test_another_tenants_thing_does_not_exist(
 
 @pytest.mark.usefixtures("ids")
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
-    for path in ("/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
+    for path in ("/v1/integrations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
     for path in ("/v1/conversations", "/v1/customers", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
         assert other_tenant.call("GET", path).json["data"]["items"] == []
@@ -241,7 +264,8 @@ def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
 @pytest.mark.parametrize("route", WITH_AN_ID)
 @pytest.mark.parametrize("odd", ["", "x" * 129, "密钥", "a b", "#", "' OR 1=1"])
 def test_an_odd_id_does_not_exist(deployment: Deployment, route: str, odd: str) -> None:
-    assert call(deployment, route, dict.fromkeys(NOBODYS, odd)).status == 404
+    ids = {name: odd if name.endswith("_id") else known for name, known in NOBODYS.items()}
+    assert call(deployment, route, ids).status == 404
 
 
 @pytest.mark.parametrize("route", PROTECTED)

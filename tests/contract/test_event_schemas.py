@@ -12,6 +12,7 @@ from functions.identity.users.models import NewUser, UserChange
 from hub import auth, events, times
 from local.openapi.deliveries import event_schemas
 from tests.contract import memory
+from tests.contract.connectors.fakes import Fake, told
 
 SCHEMAS = event_schemas(memory.ROOT)
 AGREED = {"message.received": "support-inbound.json"}
@@ -51,6 +52,8 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _deal(caller)
         _sell(caller)
         _connect(caller)
+        _integrate(caller)
+        _send(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -134,6 +137,34 @@ def _connect(caller: events.Caller) -> None:
     hear(lamp.acknowledges(told["id"], result={"brightness": 80}), lamp.raises(data={"temperature": 86.5}))
     hear(lamp.disconnected())
     service.delete(caller, made)
+
+
+def _integrate(caller: events.Caller) -> None:
+    """An integration that is made, changed and deleted."""
+    from functions.integrations import service
+    from functions.integrations.models import IntegrationChange, NewIntegration
+
+    config = {"url": "http://127.0.0.1:1/", "token": "a-token"}
+    made = service.create(caller, NewIntegration(name="自有服务", service_type="http", config=config))["id"]
+    service.change(caller, made, IntegrationChange(name="自有的服务", config={"token": "another-token"}))
+    service.delete(caller, made)
+
+
+def _send(caller: events.Caller) -> None:
+    """A message that is sent and delivered."""
+    from functions.integrations import service as integrations
+    from functions.integrations.models import NewIntegration
+    from functions.messaging.messages import sending, service, store
+    from functions.messaging.messages.models import NewThirdPartyMessage
+
+    sent = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}})
+    with Fake(sent) as telegram:
+        config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": telegram.url}
+        integrations.create(caller, NewIntegration(name="客服机器人", service_type="telegram", config=config))
+        wanted = NewThirdPartyMessage.model_validate({"to": "42", "from": "hub_bot", "content": "您好"})
+        made = service.create(caller, "telegram", wanted)["id"]
+        sending.attempt(caller.tenant, store.get(caller.tenant, "telegram", made))
+    service.move(caller.tenant, "telegram", made, "delivered")
 
 
 def _agreed() -> list[dict[str, Any]]:

@@ -123,6 +123,8 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_files(client)
     use_orders(client)
     use_devices(client)
+    use_integrations(client, receiver)
+    use_messaging(client, receiver)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -311,6 +313,34 @@ def use_orders(client: Client) -> None:
     client(f"POST {one}/refund", {"amount": 0}, order_id=made_id)
     client(f"POST {one}/refund", order_id=made_id)
     client(f"POST {one}/cancel", EXAMPLES["Cancellation"], order_id=other_id)
+
+
+def use_integrations(client: Client, receiver: str) -> None:
+    one, config = "/v1/integrations/{integration_id}", {"url": receiver, "token": "a-token"}
+    made = client("POST /v1/integrations", {"name": "一", "service_type": "http", "config": config})
+    client("POST /v1/integrations", EXAMPLES["NewIntegration"])
+    client("POST /v1/integrations", {"name": "一", "service_type": "http", "config": {}})
+    assert [one.status for one in client.exchanges[-3:]] == [201, 201, 400]
+    client("GET /v1/integrations", query={"service_type": "http", "status": "active"})
+    client("GET /v1/integrations", query={"cursor": ""})
+    client(f"GET {one}", integration_id=made["id"])
+    client(f"PUT {one}", EXAMPLES["IntegrationChange"], integration_id=made["id"])
+    client(f"PUT {one}", {"config": {"token": "another"}}, integration_id=made["id"])
+    client(f"POST {one}/test", integration_id=made["id"])
+    for method in ("DELETE", "DELETE", "GET"):
+        client(f"{method} {one}", integration_id=made["id"])
+
+
+def use_messaging(client: Client, receiver: str) -> None:
+    place, asked = "/third-party/{platform}/messages", EXAMPLES["NewThirdPartyMessage"]
+    client(f"POST {place}", asked, platform="telegram")
+    config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": receiver}
+    client("POST /v1/integrations", {"name": "一", "service_type": "telegram", "config": config})
+    made = client(f"POST {place}", asked, platform="telegram")
+    client(f"POST {place}", asked | {"content": ""}, platform="telegram")
+    assert [one.status for one in client.exchanges[-4:]] == [422, 201, 201, 400]
+    for message in (made["id"], "msg_none"):
+        client(f"GET {place}/{{message_id}}/status", platform="telegram", message_id=message)
 
 
 def use_statistics(client: Client) -> None:

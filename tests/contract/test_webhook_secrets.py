@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from functions.webhooks import signing, store
-from hub import outbound
+from functions.webhooks import store
+from hub import outbound, signing
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 

@@ -7,6 +7,7 @@ import json
 import re
 import secrets as random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.contract import memory
+from tests.contract.connectors.fakes import Fake, told
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
 from tests.unit.granting import Work, granted
@@ -262,6 +264,85 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = work.run(work.event("POST /v1/webhooks/{webhook_id}/test", {}, webhook_id=webhook))
     assert gone["statusCode"] == 404
     assert work.used == granted("WebhooksFunction")
+
+
+def test_integrations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, 401)
+    work = Work("IntegrationsFunction", tenant, monkeypatch)
+    one = "/v1/integrations/{integration_id}"
+    body = {"name": "a", "service_type": "http", "config": {"url": "http://127.0.0.1:1/", "token": "a-token"}}
+    made, _ = (work.request("POST /v1/integrations", body)["id"] for _ in range(2))
+    for filters in ({}, {"status": "active"}, {"service_type": "http"}):
+        event = work.event("GET /v1/integrations") | {"queryStringParameters": {"limit": "1", **filters}}
+        assert len(json.loads(work.run(event)["body"])["data"]) == 1
+    work.request(f"GET {one}", integration_id=made)
+    assert not work.request(f"POST {one}/test", {}, integration_id=made)["success"]
+    work.request(f"PUT {one}", {"config": {"token": "another"}}, integration_id=made)
+    work.request(f"DELETE {one}", integration_id=made)
+    assert work.run(work.event(f"POST {one}/test", {}, integration_id=made))["statusCode"] == 404
+    assert work.used == granted("IntegrationsFunction")
+
+
+def new_message(url: str = "http://127.0.0.1:1/") -> str:
+    from functions.integrations import service as integrations
+    from functions.integrations.models import NewIntegration
+    from functions.messaging.messages import service
+    from functions.messaging.messages.models import NewThirdPartyMessage
+    from hub.events import Caller
+
+    caller = Caller("default", "enterprise", "operator", "req")
+    config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": url}
+    integrations.create(caller, NewIntegration(name="a", service_type="telegram", config=config))
+    wanted = NewThirdPartyMessage.model_validate({"to": "42", "from": "a", "content": "a"})
+    return service.create(caller, "telegram", wanted)["id"]
+
+
+def test_messaging(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_message()
+    work = Work("MessagingFunction", tenant, monkeypatch)
+    body = {"to": "42", "from": "a", "content": "a"}
+    made = work.request("POST /third-party/{platform}/messages", body, platform="telegram")["id"]
+    one = "GET /third-party/{platform}/messages/{message_id}/status"
+    assert work.request(one, platform="telegram", message_id=made) == "pending"
+    refused = work.run(work.event("POST /third-party/{platform}/messages", body, platform="signal"))
+    assert refused["statusCode"] == 422
+    assert work.used == granted("MessagingFunction")
+
+
+SENT_BY_TELEGRAM = {"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}}
+SLOW_DOWN = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 0}}
+
+
+def test_messaging_send(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.messaging.messages import store
+    from functions.messaging.platforms import PLATFORMS
+    from hub import pacing, times
+
+    with Fake(told(SENT_BY_TELEGRAM), told(SLOW_DOWN, 429)) as telegram:
+        sent, later = (new_message(telegram.url) for _ in range(2))
+        work = Work("MessagingSendFunction", tenant, monkeypatch)
+        for message in (sent, later):
+            assert work.batch({"tenant": "default", "platform": "telegram", "id": message, "due": 1}) == {
+                "batchItemFailures": []
+            }
+    first = store.get("default", "telegram", sent)
+    for platform in PLATFORMS:
+        waiting = replace(first, id=f"{sent}{platform}", platform=platform, status="pending", attempts=[])
+        store.add("default", waiting, {})
+        pacing.pause("default", first.connection_id, times.now_ms() + 600_000)
+        place = {"tenant": "default", "platform": platform, "id": waiting.id}
+        assert work.batch(place) == {"batchItemFailures": []}
+    assert work.used == granted("MessagingSendFunction")
+
+
+def test_messaging_retry(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Fake(told(SLOW_DOWN, 429), told(SENT_BY_TELEGRAM)) as telegram:
+        message = new_message(telegram.url)
+        work = Work("MessagingRetryFunction", tenant, monkeypatch)
+        place = {"tenant": "default", "platform": "telegram", "message_id": message, "outcome": {"status": "pending"}}
+        assert work.run(place)["status"] == "pending"
+        assert work.run(place)["status"] == "sent"
+    assert work.used == granted("MessagingRetryFunction")
 
 
 def test_tickets(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

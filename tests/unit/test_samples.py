@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 
+from tests.contract.connectors.fakes import Fake, told
 from tests.contract.memory import REGION, TEMPLATE, bootstrap, data_plane, signing_keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,6 +350,67 @@ def test_device_events() -> None:
     assert (acknowledged.status, acknowledged.result) == ("succeeded", {"brightness": 80})
     (alert,) = alerts.listed("default", device.id, query.parse({}, LISTING.schema)).items
     assert (alert["level"], alert["message"]) == ("warning", "温度过高")
+
+
+def test_integrations(sample_key: None) -> None:
+    answer = invoke("IntegrationsFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    made = json.loads(answer["body"])
+    assert (made["name"], made["config"]["webhook_url"]) == ("Slack集成", "***")
+
+
+def connect(service_type: str, **config: str) -> str:
+    """An integration of the samples' tenant; answers with its id."""
+    from functions.integrations import service
+    from functions.integrations.models import NewIntegration
+    from hub.events import Caller
+
+    wanted = NewIntegration(name="客服", service_type=service_type, config=config)
+    return service.create(Caller("default", "enterprise", "operator", "req"), wanted)["id"]
+
+
+def waiting_message(url: str) -> None:
+    """The message that the samples of sending name, to go over a bot whose API is there."""
+    from functions.messaging.messages import service, store
+    from functions.messaging.messages.models import NewThirdPartyMessage
+    from hub.events import Caller
+
+    connect("telegram", bot_token="110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", base_url=url)
+    wanted = NewThirdPartyMessage.model_validate({"to": "42", "from": "hub_bot", "content": "Hello from OpenChat!"})
+    made = service.create(Caller("default", "enterprise", "operator", "req"), "telegram", wanted)["id"]
+    named = sample("MessagingRetryFunction")["message_id"]
+    store.add("default", replace(store.get("default", "telegram", made), id=named), {})
+
+
+def status_of_the_message() -> str:
+    from functions.messaging.messages import service
+
+    return service.status("default", "telegram", sample("MessagingRetryFunction")["message_id"])
+
+
+SENT_BY_TELEGRAM = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}})
+
+
+def test_messaging(sample_key: None) -> None:
+    connect("whatsapp", phone_number_id="106540352242922", access_token="EAAJB-whatsapp-access-token")
+    answer = invoke("MessagingFunction")
+    assert answer["statusCode"] == 201, answer["body"]
+    assert json.loads(answer["body"])["metadata"] == {"conversationId": "conv-001"}
+
+
+def test_messaging_send() -> None:
+    with Fake(SENT_BY_TELEGRAM) as telegram:
+        waiting_message(telegram.url)
+        assert invoke("MessagingSendFunction") == invoke("MessagingSendFunction") == {"batchItemFailures": []}
+        assert [asked.json for asked in telegram.asked] == [{"chat_id": "42", "text": "Hello from OpenChat!"}]
+    assert status_of_the_message() == "sent"
+
+
+def test_messaging_retry() -> None:
+    with Fake(SENT_BY_TELEGRAM) as telegram:
+        waiting_message(telegram.url)
+        assert invoke("MessagingRetryFunction") == {"status": "sent", "wait_seconds": 0, "due": None}
+    assert status_of_the_message() == "sent"
 
 
 def test_conversations(sample_key: None) -> None:

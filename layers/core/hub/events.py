@@ -47,6 +47,7 @@ AREAS: dict[str, str] = {
     "device.alert": "iot",
     "device.command_sent": "iot",
     "device.command_acknowledged": "iot",
+    "message.created": "messaging",
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.webhooks import payload, signing
+from functions.webhooks import payload
+from hub import signing
 from tests.document_3 import Receiver
 
 SECRET = "your_webhook_secret"

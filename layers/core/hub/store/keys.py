@@ -6,6 +6,7 @@
 | thing that belongs to an entity | either | `T#<tenant>#<KIND>#<owner id>` | its id |
 | credential | ActivityTable | `CREDENTIAL#<hash>` | `CREDENTIAL` |
 | OAuth client | Table | `CLIENT#<client id>` | `CLIENT` |
+| whose a connection is | Table | `CONNECTION#<id>` | `CONNECTION` |
 | authorization code | ActivityTable | `CODE#<hash>` | `CODE` |
 | browser session | ActivityTable | `SESSION#<hash>` | `SESSION` |
 | idempotency record | ActivityTable | `T#<tenant>#IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
@@ -63,6 +64,11 @@ def credential(credential_hash: str) -> Key:
 def client(client_id: str) -> Key:
     """An OAuth client: whose it is, as a token request does not say."""
     return {"pk": f"CLIENT#{client_id}", "sk": "CLIENT"}
+
+
+def connection(connection_id: str) -> Key:
+    """Whose a connection to a provider is, as its callbacks do not say."""
+    return {"pk": f"CONNECTION#{connection_id}", "sk": "CONNECTION"}
 
 
 def code(code_hash: str) -> Key:

@@ -76,6 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "precondition_failed": ("资源已被修改,请重新获取后再试", "The resource has changed since it was read"),
     "payload_too_large": ("请求体过大,最大 {limit} 字节", "The body is too large: {limit} bytes at most"),
     "unsupported_media_type": ("不支持的内容类型,请使用 {expected}", "Unsupported content type: use {expected}"),
+    "no_connection": ("没有可用的 {platform} 集成", "There is no {platform} integration to send over"),
     "unprocessable": ("业务规则校验失败", "A business rule does not allow this"),
     "D5.unprocessable": ("验证失败", "Validation failed"),
     "rate_limited": ("请求频率超限", "Too many requests"),
@@ -188,6 +189,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
     "test_event": ("是测试事件,不能重试", "is a test event, which is not sent again"),
     "current_secret": ("与当前的相同", "is the current one"),
+    "send_anew": ("更改网址时须重新填写", "must be sent anew where a URL changes"),
     "breached_password": ("过于常见,已出现在泄露密码中", "is too common: it is known from breaches"),
     "taken": ("已存在", "is taken already"),
     "weak_key": (

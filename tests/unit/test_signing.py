@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from functions.webhooks import signing
+from hub import signing
 
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/python/tests/test_webhooks.py, the same in
 # its Go, JavaScript, PHP, Ruby, C# and Java libraries.

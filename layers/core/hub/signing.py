@@ -1,4 +1,4 @@
-"""Signatures of a delivery: document 3's and Standard Webhooks' (https://www.standardwebhooks.com, symmetric `v1`)."""
+"""Signatures of what we post: document 3's, and Standard Webhooks' (https://www.standardwebhooks.com, `v1`)."""
 
 import base64
 import binascii

@@ -1,0 +1,256 @@
+"""What can be done with integrations."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from functions.integrations import store
+from functions.integrations.models import (
+    Integration,
+    IntegrationChange,
+    IntegrationParameters,
+    NewIntegration,
+    Tested,
+)
+from functions.integrations.store import StoredIntegration
+from hub import connections, connectors, events, ids, outbound, secrets, times
+from hub.connections import Trouble
+from hub.connectors.protocol import Config, Disabled, ProviderError
+from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
+from hub.events import Caller
+from hub.store import table, versioned
+from hub.store.paging import Page
+from hub.web.validation import invalid
+
+MAX_INTEGRATIONS = 100
+"""Of a tenant: whoever looks for the one that is meant reads them all."""
+
+MAX_TOLD = 500
+"""Characters of a provider's words."""
+
+
+def create(caller: Caller, wanted: NewIntegration) -> Integration:
+    """Make an integration.
+
+    Raises `InvalidRequest` for a config that its service type does not take, `Unprocessable` over the tenant's quota.
+    """
+    config = _checked(wanted.service_type, wanted.config)
+    if store.count(caller.tenant, MAX_INTEGRATIONS) >= MAX_INTEGRATIONS:
+        raise Unprocessable("quota_exceeded", limit=MAX_INTEGRATIONS)
+    now = times.now_ms()
+    integration_id = ids.new("int", now)
+    shown_config, sealed = connections.closed(caller.tenant, integration_id, config)
+    integration = StoredIntegration(
+        id=integration_id,
+        name=wanted.name,
+        service_type=wanted.service_type,
+        status=wanted.status,
+        config=shown_config,
+        sealed=sealed,
+        settings=wanted.settings.model_dump(),
+        error=None,
+        created_at=now,
+        updated_at=now,
+    )
+    store.add(caller.tenant, integration, events.event("integration.created", caller, _told(integration)))
+    return shown(integration)
+
+
+def get(tenant: str, integration_id: str) -> Integration:
+    """Show an integration."""
+    return shown(store.get(tenant, integration_id))
+
+
+def listed(tenant: str, query: IntegrationParameters) -> Page[Integration]:
+    """List integrations, the newest first."""
+    page = store.page(tenant, query.service_type, query.status, query.page, query.limit, query.cursor)
+    return page.holding(map(shown, page.items))
+
+
+def change(caller: Caller, integration_id: str, wanted: IntegrationChange) -> Integration:
+    """Change the fields that were sent; whatever else of it changes meanwhile stays."""
+    sent = wanted.model_dump(exclude_unset=True)
+    if not sent:
+        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        before = store.get(caller.tenant, integration_id, consistent=True)
+        after = _changed(caller.tenant, before, sent)
+        if after == before:
+            return shown(before)
+        try:
+            return shown(_replaced(caller, before, after))
+        except versioned.Changed:
+            continue
+    raise Unavailable
+
+
+def delete(caller: Caller, integration_id: str) -> None:
+    """Delete an integration."""
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        integration = store.get(caller.tenant, integration_id, consistent=True)
+        try:
+            event = events.event("integration.deleted", caller, _told(integration))
+            store.remove(caller.tenant, integration, event)
+        except versioned.Changed:
+            continue
+        return
+    raise Unavailable
+
+
+def test(caller: Caller, integration_id: str) -> Tested:
+    """Ask the provider who we are. What it says also tells whether the integration is in `error`."""
+    # Who has just changed a token tests it in the next moment.
+    integration = store.get(caller.tenant, integration_id, consistent=True)
+    config = connections.opened(caller.tenant, integration)
+    account: dict[str, str] | None = None
+    trouble: Trouble | None = None
+    is_disabled = False
+    started = time.perf_counter()
+    try:
+        found = connectors.connector(integration.service_type).test(config)
+        account = {"id": _cleaned(found.id, config), "name": _cleaned(found.name, config)}
+    except ProviderError as error:
+        trouble = {"code": _cleaned(error.code, config), "message": _cleaned(error.message, config)}
+        is_disabled = isinstance(error, Disabled)
+    milliseconds = round((time.perf_counter() - started) * 1000)
+    # A provider that is out of order or in a hurry says nothing about the integration.
+    if account is not None or is_disabled:
+        _note(caller, integration, trouble)
+    return {"success": account is not None, "latency_ms": milliseconds, "account": account, "error": trouble}
+
+
+def shown(integration: StoredIntegration) -> Integration:
+    """An integration as callers see it."""
+    return {
+        "id": integration.id,
+        "name": integration.name,
+        "service_type": integration.service_type,
+        "status": integration.status,
+        "config": dict(integration.config),
+        "settings": {
+            "auto_sync": integration.settings["auto_sync"],
+            "sync_interval": integration.settings["sync_interval"],
+            "forward_events": list(integration.settings["forward_events"]),
+        },
+        "error": integration.error,
+        "created_at": times.iso(integration.created_at / 1000),
+        "updated_at": times.iso(integration.updated_at / 1000),
+    }
+
+
+def _told(integration: StoredIntegration) -> dict[str, Any]:
+    """An integration as events tell of it: without its config, which is nobody's but the tenant's people's."""
+    told = {name: value for name, value in shown(integration).items() if name not in ("id", "config")}
+    return {"integration_id": integration.id, **told, "version": integration.version}
+
+
+def _replaced(caller: Caller, before: StoredIntegration, after: StoredIntegration) -> StoredIntegration:
+    """Write a changed integration and the event of its change. Raises `versioned.Changed`."""
+    changes = [
+        name
+        for name in ("config", "error", "name", "settings", "status")
+        if getattr(after, name) != getattr(before, name)
+    ]
+    if after.sealed != before.sealed and "config" not in changes:
+        changes.insert(0, "config")
+    now = max(times.now_ms(), before.updated_at)
+    written = replace(after, updated_at=now, version=before.version + 1)
+    event = events.event("integration.updated", caller, {**_told(written), "changes": changes})
+    store.replace(caller.tenant, before, written, event)
+    return written
+
+
+def _note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> None:
+    """Note that its provider takes nothing from it, or does again; one that is switched off stays so.
+
+    An integration that has another config by now, or is gone, is not the one that was tested.
+    """
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        before = tested
+        if attempt:
+            try:
+                before = store.get(caller.tenant, tested.id, consistent=True)
+            except NotFound:
+                return
+            if (before.config, before.sealed) != (tested.config, tested.sealed):
+                return
+        after = replace(before, error=trouble)
+        if before.status != "inactive":
+            after = replace(after, status="error" if trouble else "active")
+        if after == before:
+            return
+        try:
+            _replaced(caller, before, after)
+        except versioned.Changed:
+            continue
+        return
+    raise Unavailable
+
+
+def _changed(tenant: str, before: StoredIntegration, sent: Mapping[str, Any]) -> StoredIntegration:
+    after = replace(before, **{name: sent[name] for name in ("name", "status") if name in sent})
+    if "settings" in sent:
+        after = replace(after, settings={**before.settings, **sent["settings"]})
+    if sent.get("config"):
+        kept = connections.opened(tenant, before)
+        config = _merged(before.service_type, kept, sent["config"])
+        if config != kept:
+            shown_config, sealed = connections.closed(tenant, before.id, config)
+            after = replace(after, config=shown_config, sealed=sealed)
+    if sent.get("config") or sent.get("status") == "active":
+        after = replace(after, error=None, status="active" if after.status == "error" else after.status)
+    return after
+
+
+def _merged(service_type: str, kept: Config, sent: Mapping[str, Any]) -> Config:
+    """The stored config under the fields that were sent. Raises `InvalidRequest`."""
+    values, hidden = kept.model_dump(exclude_defaults=True), connections.secret_fields(type(kept))
+    unsent = {name for name in hidden if name in values and sent.get(name, secrets.MASK) == secrets.MASK}
+    together = {**values, **{name: value for name, value in sent.items() if name not in unsent}}
+    fields = type(kept).model_fields
+    config = _checked(
+        service_type, {name: value for name, value in together.items() if value is not None or name not in fields}
+    )
+    # Else whoever may change an integration, but not see its secrets, would have them sent to an address of theirs.
+    if unsent and any(
+        _addresses(kept).get(name) != url for name, url in _addresses(config).items() if name not in hidden
+    ):
+        raise InvalidRequest([FieldError(f"config.{name}", "send_anew") for name in sorted(unsent)])
+    return config
+
+
+def _checked(service_type: str, values: Mapping[str, Any]) -> Config:
+    """A config of a service type. Raises `InvalidRequest` with the fields under `config`."""
+    shape = connectors.connector(service_type).config
+    # What an answer showed is no secret.
+    masked = [name for name in connections.secret_fields(shape) if values.get(name) == secrets.MASK]
+    if masked:
+        raise InvalidRequest([FieldError(f"config.{name}", "missing") for name in masked])
+    try:
+        config: Config = shape.model_validate(dict(values))
+    except ValidationError as error:
+        raise InvalidRequest([replace(one, field=f"config.{one.field}") for one in invalid(error).fields]) from None
+    refusals = {name: outbound.refusal(url) for name, url in _addresses(config).items()}
+    if wrong := [FieldError(f"config.{name}", reason) for name, reason in refusals.items() if reason]:
+        raise InvalidRequest(wrong)
+    return config
+
+
+def _addresses(config: Config) -> dict[str, str]:
+    """The addresses that a config has calls go to."""
+    return {name: value for name, value in config.model_dump().items() if name.endswith("url") and value}
+
+
+def _cleaned(text: Any, config: Config) -> str:
+    """A provider's words, to be kept and shown: short, in Unicode, and without a secret that it repeats."""
+    words = str(text)
+    for name in connections.secret_fields(type(config)):
+        if value := getattr(config, name):
+            words = words.replace(value, secrets.MASK)
+    return words[:MAX_TOLD].encode(errors="replace").decode()

@@ -1,0 +1,31 @@
+"""`/third-party/{platform}/messages` and `/contacts`: the messaging gateway of document 4."""
+
+from typing import Any
+
+from functions.messaging.messages import service
+from functions.messaging.messages.models import NewThirdPartyMessage, ThirdPartyMessage
+from hub.connectors.protocol import Status
+from hub.telemetry import lambda_handler
+from hub.web.request import Request
+from hub.web.resolver import Api
+from hub.web.styles import D4
+
+api = Api("messaging", D4())
+
+
+@api.post("/third-party/{platform}/messages", status=201)
+def send_message(request: Request, platform: str, body: NewThirdPartyMessage) -> ThirdPartyMessage:
+    """Take a message to send; it is queued, and its status tells what became of it."""
+    return service.create(request.caller, platform, body)
+
+
+@api.get("/third-party/{platform}/messages/{message_id}/status")
+def get_message_status(request: Request, platform: str, message_id: str) -> Status:
+    """Tell what became of a message."""
+    return service.status(request.caller.tenant, platform, message_id)
+
+
+@lambda_handler
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answer one request."""
+    return api.resolve(event)

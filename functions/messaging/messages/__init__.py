@@ -1,0 +1,1 @@
+"""Messages that go out (document 4)."""

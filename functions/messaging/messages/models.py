@@ -1,0 +1,91 @@
+"""Shapes of messages on the wire (document 4 "ThirdPartyMessage")."""
+
+from typing import Annotated, Any, Literal, Self, TypedDict
+
+from pydantic import AfterValidator, Field, model_validator
+
+from hub import outbound
+from hub.connections import Trouble
+from hub.connectors.protocol import Status
+from hub.web.validation import Body, answer_bytes, not_blank, refused
+
+Kind = Literal["text", "image", "video", "audio", "file", "template"]
+
+MAX_CONTENT = 65_536
+MAX_METADATA_BYTES = 8192
+
+
+def _bounded(value: dict[str, Any]) -> dict[str, Any]:
+    if answer_bytes(value) > MAX_METADATA_BYTES:
+        raise refused("too_many_bytes", limit=MAX_METADATA_BYTES)
+    return value
+
+
+def _target(url: str) -> str:
+    if reason := outbound.refusal(url):
+        raise refused(reason)
+    return url
+
+
+Account = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(not_blank)]
+Object = Annotated[dict[str, Any], AfterValidator(_bounded)]
+
+
+class NewMedia(Body):
+    """A picture, a film, a sound or a file, which the platform or we fetch from an address."""
+
+    url: Annotated[str, Field(max_length=2048), AfterValidator(_target)]
+    name: Annotated[str, Field(max_length=255)] = ""
+
+
+class NewThirdPartyMessage(Body):
+    """Body of `POST /third-party/{platform}/messages`.
+
+    `from` picks one of several connections. A `type` other than `text` needs `media`, where `content` is the caption,
+    and `template` needs `template`, as the platform describes it.
+    """
+
+    to: Account
+    sender: Annotated[Account, Field(alias="from")]
+    content: Annotated[str, Field(max_length=MAX_CONTENT)]
+    type: Kind = "text"
+    metadata: Object = {}
+    media: NewMedia | None = None
+    template: Object | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.type == "text" and not self.content.strip():
+            raise refused("missing", field="content")
+        if self.type == "template" and self.template is None:
+            raise refused("missing", field="template")
+        if self.type not in ("text", "template") and self.media is None:
+            raise refused("missing", field="media")
+        return self
+
+
+class Media(TypedDict):
+    """What goes with a message."""
+
+    url: str
+    name: str
+
+
+ThirdPartyMessage = TypedDict(
+    "ThirdPartyMessage",
+    {
+        "id": str,
+        "platform": str,
+        "to": str,
+        "from": str,
+        "content": str,
+        "type": Kind,
+        "status": Status,
+        "metadata": dict[str, Any],
+        "media": Media | None,
+        "error": Trouble | None,
+        "createdAt": str,
+        "updatedAt": str,
+    },
+)
+"""A message as it is shown (document 4 "ThirdPartyMessage"); `error` is why it failed or waits."""

@@ -1,0 +1,140 @@
+"""What can be done with messages that go out, and how their status moves: forward only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from functions.messaging import platforms
+from functions.messaging.messages import store
+from functions.messaging.messages.models import NewThirdPartyMessage, ThirdPartyMessage
+from functions.messaging.messages.store import StoredMessage
+from hub import connectors, events, ids, times
+from hub.connections import Trouble
+from hub.connectors import texts
+from hub.connectors.protocol import Status
+from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable
+from hub.events import Caller
+from hub.store import table, versioned
+
+_RANK: Mapping[Status, int] = {"pending": 0, "sent": 1, "failed": 2, "delivered": 2, "read": 3}
+"""A status gives way to one of a higher rank: callbacks come in any order, and what was delivered has not failed."""
+
+
+def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> ThirdPartyMessage:
+    """Make a message, which is queued with it."""
+    known = platforms.known(platform)
+    connection = platforms.connection(caller.tenant, known, wanted.sender)
+    limits = connectors.connector(known).limits
+    is_caption = wanted.type not in ("text", "template")
+    most = (limits.caption if is_caption else None) or limits.text
+    if texts.length(wanted.content, limits.unit) > most:
+        raise InvalidRequest(FieldError("content", "too_long", {"max_length": most}))
+    now = times.now_ms()
+    message = StoredMessage(
+        id=ids.new("msg", now),
+        platform=known,
+        connection_id=connection.id,
+        to=wanted.to,
+        sender=wanted.sender,
+        content=wanted.content,
+        type=wanted.type,
+        metadata=wanted.metadata,
+        media={"url": wanted.media.url, "name": wanted.media.name} if wanted.media else None,
+        template=wanted.template,
+        status="pending",
+        error=None,
+        attempts=[],
+        due_at=0,
+        actor=caller.actor,
+        request_id=caller.request_id,
+        created_at=now,
+        updated_at=now,
+    )
+    store.add(caller.tenant, message, events.event("message.created", caller, told(message)))
+    return shown(message)
+
+
+def status(tenant: str, platform: str, message_id: str) -> Status:
+    """What became of a message by now."""
+    return store.get(tenant, platforms.known(platform), message_id).status
+
+
+def move(tenant: str, platform: str, message_id: str, after: Status, error: Trouble | None = None) -> None:
+    """Move a message's status forward; a step back changes nothing. A message that is gone is none to move."""
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        try:
+            before = store.get(tenant, platform, message_id, consistent=True)
+        except NotFound:
+            return
+        if _RANK[after] <= _RANK[before.status]:
+            return
+        moved = replace(touched(before), status=after, error=error)
+        try:
+            store.replace(tenant, before, moved, [status_event(tenant, moved)])
+        except versioned.Changed:
+            continue
+        return
+    raise Unavailable
+
+
+def touched(before: StoredMessage) -> StoredMessage:
+    """The next version of a message."""
+    return replace(before, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
+
+
+def sent_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
+    """The event of a message that its provider took."""
+    return events.event("message.sent", _sender(tenant, message), told(message))
+
+
+def status_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
+    """The event of a message whose status changed otherwise."""
+    return events.event("message.status", _sender(tenant, message), told(message))
+
+
+def shown(message: StoredMessage) -> ThirdPartyMessage:
+    """A message as callers see it."""
+    return {
+        "id": message.id,
+        "platform": message.platform,
+        "to": message.to,
+        "from": message.sender,
+        "content": message.content,
+        "type": message.type,
+        "status": message.status,
+        "metadata": dict(message.metadata),
+        "media": message.media,
+        "error": message.error,
+        "createdAt": times.iso_ms(message.created_at),
+        "updatedAt": times.iso_ms(message.updated_at),
+    }
+
+
+def told(message: StoredMessage) -> dict[str, Any]:
+    """A message as events tell of it."""
+    return {
+        "message_id": message.id,
+        "integration_id": message.connection_id,
+        "platform": message.platform,
+        "to": message.to,
+        "from": message.sender,
+        "type": message.type,
+        "text": message.content,
+        "status": message.status,
+        "provider_ids": provider_ids(message.attempts),
+        "error": message.error,
+        "metadata": dict(message.metadata),
+        "created_at": times.iso_ms(message.created_at),
+        "updated_at": times.iso_ms(message.updated_at),
+        "version": message.version,
+    }
+
+
+def _sender(tenant: str, message: StoredMessage) -> Caller:
+    return Caller(tenant, "", message.actor, message.request_id)
+
+
+def provider_ids(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the provider called a message, attempt by attempt."""
+    return [attempt["provider_id"] for attempt in attempts if "provider_id" in attempt]

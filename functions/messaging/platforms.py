@@ -1,0 +1,37 @@
+"""The platforms of document 4, and the connection that a message goes over."""
+
+from typing import Literal, get_args
+
+from hub import connections
+from hub.connections import Connection
+from hub.errors import FieldError, InvalidRequest, Unprocessable
+
+Platform = Literal["whatsapp", "telegram", "wechat", "signal"]
+PLATFORMS: tuple[Platform, ...] = get_args(Platform)
+
+_ACCOUNTS = ("phone_number", "phone_number_id", "number", "app_id", "chat_id")
+"""Fields of configs that people know an account by."""
+
+
+def known(platform: str) -> Platform:
+    """A platform of a path. Raises `InvalidRequest` for one that document 4 does not have."""
+    for one in PLATFORMS:
+        if one == platform:
+            return one
+    raise InvalidRequest(FieldError("platform", "not_one_of", {"expected": ", ".join(PLATFORMS)}))
+
+
+def connection(tenant: str, platform: Platform, sender: str) -> Connection:
+    """The connection that `from` means: the only one there is, or the one of that id, name or account.
+
+    Raises `Unprocessable` where the tenant has none, `InvalidRequest` where `from` means none of several.
+    """
+    found = connections.of_type(tenant, platform)
+    if not found:
+        raise Unprocessable("no_connection", platform=platform)
+    if len(found) == 1:
+        return found[0]
+    for one in found:
+        if sender in (one.id, one.name, *(one.config.get(name) for name in _ACCOUNTS)):
+            return one
+    raise InvalidRequest(FieldError("from", "does_not_exist"))

@@ -1,0 +1,114 @@
+"""A tenant's connections to providers: what `/v1/integrations` keeps and messaging and forwarding call through.
+
+Of a config the item holds the plain fields as they are, the secret ones together, sealed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict
+
+from hub import connectors, secrets
+from hub.connectors.protocol import Config
+from hub.errors import NotFound
+from hub.store import items, keys, paging, table
+
+KIND = "INTEGRATION"
+BY_TYPE = "INTEGRATION_TYPE"
+
+
+class Trouble(TypedDict):
+    """A provider's own words for what it did not accept."""
+
+    code: str
+    message: str
+
+
+class Sealed(Protocol):
+    """What has a config with sealed secrets."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def service_type(self) -> str:
+        """Whose config it is."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The config, its secrets shown as `***`."""
+
+    @property
+    def sealed(self) -> bytes | None:
+        """The secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection, of an integration's item what its provider's calls need; `sealed` holds the config's secrets."""
+
+    id: str
+    name: str
+    service_type: str
+    status: str
+    config: Mapping[str, Any]
+    sealed: bytes | None
+
+
+def get(tenant: str, connection_id: str) -> Connection:
+    """Read a connection. Raises `NotFound`."""
+    item = table.get(table.entities(), keys.entity(tenant, KIND, connection_id))
+    if item is None:
+        raise NotFound
+    return items.entity(Connection, item)
+
+
+def owner(connection_id: str) -> str | None:
+    """The tenant whose a connection is; `None` for one that is not there."""
+    item = table.get(table.entities(), keys.connection(connection_id))
+    return str(item["tenant"]) if item else None
+
+
+def of_type(tenant: str, service_type: str, limit: int = 100) -> list[Connection]:
+    """The connections of a service type that are not switched off, the oldest first."""
+    rows = [
+        table.Query(
+            table.entities(),
+            keys.partition(tenant, BY_TYPE, service_type, status),
+            index="gsi1",
+            newest_first=False,
+            keys_only=True,
+        )
+        for status in ("active", "error")
+    ]
+    return [items.entity(Connection, item) for item in paging.by_cursor(rows, limit, "").items]
+
+
+def opened(tenant: str, connection: Sealed) -> Config:
+    """The config with its secrets, as the connector takes it."""
+    kept = json.loads(secrets.unseal(connection.sealed, tenant, place(connection.id))) if connection.sealed else {}
+    found: Config = connectors.connector(connection.service_type).config.model_validate({**connection.config, **kept})
+    return found
+
+
+def closed(tenant: str, connection_id: str, config: Config) -> tuple[dict[str, Any], bytes | None]:
+    """What an item keeps of a config: the fields to show, and the sealed secrets."""
+    values = config.model_dump(exclude_defaults=True)
+    kept = {name: values[name] for name in secret_fields(type(config)) if name in values}
+    shown = {name: secrets.MASK if name in kept else value for name, value in values.items()}
+    return shown, secrets.seal(json.dumps(kept), tenant, place(connection_id)) if kept else None
+
+
+def secret_fields(shape: type[Config]) -> list[str]:
+    """The fields of a config that are sealed and shown as `***`."""
+    return [
+        name
+        for name, field in shape.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("writeOnly")
+    ]
+
+
+def place(connection_id: str) -> str:
+    """Where a connection's secrets belong (`hub.secrets`)."""
+    return f"integration/{connection_id}/config"

@@ -1,0 +1,219 @@
+"""What every connector speaks: how a provider is tested, sent to, read and listened to.
+
+A connector is a module that holds one `Connector`. It knows its provider's addresses, formats, limits and error codes,
+and nothing of tenants, items or queues.
+
+    ProviderError
+    ├── Permanent        the same will never be accepted: a chat that is gone, a text that is too long
+    │   └── Disabled     nothing will be accepted any more: a token that was revoked, a webhook that was deleted
+    └── Temporary        may be accepted later, at `retry_at` where the provider says when
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from hub.web.validation import Body
+
+Status = Literal["pending", "sent", "delivered", "read", "failed"]
+MediaKind = Literal["image", "video", "audio", "file"]
+Unit = Literal["characters", "utf16", "bytes"]
+
+SECRET = Field(json_schema_extra={"writeOnly": True}, min_length=1, max_length=4096)
+"""Marks a field of a config that is encrypted in the item and shown as `***`; one that may be absent is `""`."""
+
+
+class ProviderError(Exception):
+    """A provider did not accept a call. `code` and `message` are its own words (`timed_out`, … where it had none)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message[:500]
+        super().__init__(code, self.message)
+
+
+class Permanent(ProviderError):
+    """The same call will never be accepted."""
+
+
+class Disabled(Permanent):
+    """No call will be accepted until a person changes something: the credential, the target."""
+
+
+class Temporary(ProviderError):
+    """The same call may be accepted later: at `retry_at` (epoch ms) where the provider says when."""
+
+    def __init__(self, code: str, message: str, retry_at: int | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_at = retry_at
+
+
+class Unverified(Exception):
+    """A callback that does not come from the provider."""
+
+
+class Config(Body):
+    """What an integration knows of its provider."""
+
+
+class ApiConfig(Config):
+    """One whose API may be at another address than the provider's own: a server of one's own, a proxy, a fake."""
+
+    base_url: Annotated[str, Field(max_length=2048, pattern=r"^(https?://\S+)?$")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a provider takes: `text` units in a message, `caption` units in one with media (`None`: as many), messages
+    a second in all and to one receiver."""
+
+    text: int
+    caption: int | None = None
+    unit: Unit = "characters"
+    per_second: float = 10.0
+    per_second_each: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or a file at an address; `name` as receivers see it."""
+
+    kind: MediaKind
+    url: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to send. `id` is the same at every try, for providers that drop what they have seen."""
+
+    id: str
+    to: str
+    text: str = ""
+    media: Media | None = None
+    sender: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the provider calls a message that it accepted, and what it is by then."""
+
+    provider_id: str
+    status: Status = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who a config's credential is, as the provider tells."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Someone the provider knows by `id`."""
+
+    id: str
+    name: str
+    avatar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A thing that a sync reads: a channel, a message, an issue. `updated_at` in epoch ms orders its versions."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]
+    updated_at: int | None = None
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a list, and where it goes on (`None`: nowhere)."""
+
+    items: Sequence[T]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A callback's news of a message that was sent; times in epoch ms."""
+
+    provider_id: str
+    status: Status
+    at: int
+    error: ProviderError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that someone sent to us; `id` is the provider's."""
+
+    id: str
+    sender: Contact
+    text: str
+    at: int
+    media: Sequence[Media] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A provider's call of ours, as it came."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a callback says, and what it is to be answered with (`reply`, of `content_type`)."""
+
+    changes: Sequence[StatusChange] = ()
+    messages: Sequence[Inbound] = ()
+    reply: str = ""
+    content_type: str = "text/plain"
+
+
+C = TypeVar("C", bound=Config)
+
+
+class Connector(ABC, Generic[C]):
+    """One provider. What it does not do it leaves out of `abilities`; `config` is what an integration must say."""
+
+    service_type: ClassVar[str]
+    config: type[C]
+    limits: ClassVar[Limits]
+    abilities: ClassVar[frozenset[Literal["send", "contacts", "records", "callbacks"]]]
+
+    @abstractmethod
+    def test(self, config: C) -> Account:
+        """Ask the provider who we are, without anybody seeing it. Raises `ProviderError`."""
+
+    def send(self, config: C, message: Outgoing) -> Sent:
+        """Send a message that is within the limits. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def contacts(self, config: C, cursor: str | None) -> Page[Contact]:
+        """Read a page of contacts. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def records(self, config: C, cursor: str | None) -> Page[Record]:
+        """Read a page of what a sync keeps. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def hear(self, config: C, callback: Callback) -> Heard:
+        """Check that a callback is the provider's and read it: what cannot be read of one is left out, as is what says
+        nothing to us. Raises `Unverified`."""
+        raise NotImplementedError

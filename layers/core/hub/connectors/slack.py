@@ -1,0 +1,215 @@
+"""Slack, by an incoming webhook or a bot's token (https://docs.slack.dev)."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from hub.connectors import calls
+from hub.connectors.protocol import (
+    SECRET,
+    Account,
+    ApiConfig,
+    Connector,
+    Contact,
+    Disabled,
+    Limits,
+    Outgoing,
+    Page,
+    Permanent,
+    ProviderError,
+    Record,
+    Sent,
+    Temporary,
+)
+from hub.web.validation import refused
+
+API = "https://slack.com/api"
+PAGE = "200"
+
+_TOO_MANY = frozenset({"ratelimited", "rate_limited"})
+_TEMPORARY = frozenset(
+    {
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "rollup_error",
+        "team_added_to_org",
+    }
+)
+_DISABLED = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "no_service",
+        "no_team",
+        "team_disabled",
+        "token_expired",
+        "token_revoked",
+        "access_denied",
+        "org_login_required",
+        "ekm_access_denied",
+        "not_allowed_token_type",
+    }
+)
+_OF_CHANNEL = frozenset(
+    {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "posting_to_general_channel_denied",
+        "restricted_action",
+    }
+)
+"""What disables a connection that writes to this channel alone, and is nothing to one that may write to others."""
+_EMPTY = frozenset({"no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"})
+
+
+class SlackConfig(ApiConfig):
+    """`webhook_url` posts to its own channel (only old ones heed `channel` and `username`); `bot_token` does it all."""
+
+    webhook_url: Annotated[str, SECRET, Field(max_length=2048, pattern=r"^https?://\S+$")] = ""
+    bot_token: Annotated[str, SECRET, Field(pattern=r"^xox[bp]-[A-Za-z0-9-]{10,255}$")] = ""
+    channel: Annotated[str, Field(max_length=80)] = ""
+    username: Annotated[str, Field(max_length=80)] = ""
+
+    @model_validator(mode="after")
+    def _reaches_slack(self) -> Self:
+        if not self.webhook_url and not self.bot_token:
+            raise refused("missing", field="webhook_url")
+        return self
+
+
+class Slack(Connector[SlackConfig]):
+    """A workspace: channels to post to, people and channels to read."""
+
+    service_type = "slack"
+    config = SlackConfig
+    limits: ClassVar[Limits] = Limits(text=4000, per_second=1, per_second_each=1)
+    abilities: ClassVar = frozenset({"send", "contacts", "records"})
+
+    def test(self, config: SlackConfig) -> Account:
+        """`auth.test`. Of an incoming webhook nothing can be asked without a post: an empty one is refused in words."""
+        if config.bot_token:
+            found = _call(config, "auth.test")
+            return Account(str(found["team_id"]), str(found["team"]))
+        answer = calls.call("POST", config.webhook_url, body={})
+        if answer.status == 400 and _word(answer) in _EMPTY:
+            return Account("webhook", config.channel)
+        raise _refused(answer, _word(answer))
+
+    def send(self, config: SlackConfig, message: Outgoing) -> Sent:
+        """`chat.postMessage`, or a post to the webhook, which tells no id: the message's own stands for it."""
+        channel = message.to or config.channel
+        own = {"text": _text(message)} | {
+            name: value
+            for name, value in (("channel", channel), ("username", message.sender or config.username))
+            if value
+        }
+        try:
+            if config.bot_token:
+                found = _call(config, "chat.postMessage", {**own, "unfurl_links": False})
+                return Sent(f"{found['channel']}:{found['ts']}")
+            answer = calls.call("POST", config.webhook_url, body=own)
+            if answer.ok and _word(answer) == "ok":
+                return Sent(message.id)
+            raise _refused(answer, _word(answer))
+        except Disabled as error:
+            if error.code in _OF_CHANNEL and message.to not in ("", config.channel):
+                raise Permanent(error.code, error.message) from error
+            raise
+
+    def contacts(self, config: SlackConfig, cursor: str | None) -> Page[Contact]:
+        """`users.list`, without bots and those who left."""
+        found = _listed(config, "users.list", cursor)
+        with calls.reading():
+            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found))
+
+    def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
+        """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
+        kind, _, place = (cursor or "channel:").partition(":")
+        if kind == "channel":
+            found = _listed(config, "conversations.list", place or None, {"types": "public_channel,private_channel"})
+            return Page(_records(found, "channels", "channel"), f"channel:{_next(found)}" if _next(found) else "user:")
+        found = _listed(config, "users.list", place or None)
+        return Page(_records(found, "members", "user"), f"user:{_next(found)}" if _next(found) else None)
+
+
+def _text(message: Outgoing) -> str:
+    text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
+    # A mention in a text from outside must not ping anybody.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _call(config: SlackConfig, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+    address = f"{calls.base(config.base_url, API)}/{method}"
+    headers = {"Authorization": f"Bearer {config.bot_token}"}
+    return _told(calls.call("POST", address, body=parameters or {}, headers=headers))
+
+
+def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """A page of a list: those methods take their parameters from the query alone."""
+    if not config.bot_token:
+        raise Permanent("missing_token", "an incoming webhook cannot be read from: a bot token can")
+    query = {"limit": PAGE, **(more or {}), **({"cursor": cursor} if cursor else {})}
+    address = f"{calls.base(config.base_url, API)}/{method}"
+    return _told(calls.call("GET", address, query=query, headers={"Authorization": f"Bearer {config.bot_token}"}))
+
+
+def _told(answer: calls.Answer) -> dict[str, Any]:
+    told = answer.fields
+    if told.get("ok") is True:
+        return told
+    code = told.get("error")
+    raise _refused(answer, code if isinstance(code, str) else "", str(told.get("needed", "")))
+
+
+def _word(answer: calls.Answer) -> str:
+    """What a webhook answers with: `ok`, or the name of an error."""
+    return answer.body[:100].decode(errors="replace").strip()
+
+
+def _refused(answer: calls.Answer, code: str, scopes: str = "") -> ProviderError:
+    if answer.status == 429 or code in _TOO_MANY:
+        return Temporary("ratelimited", "too many requests", calls.after(answer.headers.get("Retry-After")))
+    if code in _TEMPORARY:
+        return Temporary(code, code)
+    if code in _DISABLED or code in _OF_CHANNEL:
+        return Disabled(code, code)
+    if answer.ok and code and answer.json is not None:
+        return Permanent(code, f"{code}: {scopes}" if scopes else code)
+    return calls.refused(answer, code, code)
+
+
+def _next(found: dict[str, Any]) -> str | None:
+    with calls.reading():
+        return (found.get("response_metadata") or {}).get("next_cursor") or None
+
+
+def _records(found: dict[str, Any], name: str, kind: str) -> list[Record]:
+    with calls.reading():
+        return [Record(one["id"], kind, one, _milliseconds(one)) for one in found[name]]
+
+
+def _is_person(one: dict[str, Any]) -> bool:
+    # Slack's own bot is the one that is not told to be one.
+    return not one.get("deleted") and not one.get("is_bot") and one["id"] != "USLACKBOT"
+
+
+def _contact(one: dict[str, Any]) -> Contact:
+    profile = one.get("profile") or {}
+    return Contact(one["id"], profile.get("real_name") or one.get("name", ""), profile.get("image_192"))
+
+
+def _milliseconds(one: dict[str, Any]) -> int | None:
+    """When it changed: channels tell milliseconds, people seconds."""
+    updated = one.get("updated")
+    if not isinstance(updated, int):
+        return None
+    return updated if updated > 10**11 else updated * 1000
+
+
+CONNECTOR = Slack()
