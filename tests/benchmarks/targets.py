@@ -82,7 +82,7 @@ _REASONS = {
     "PATCH /v1/customers/{customer_id} (name)": _CHANGED,
     "DELETE /v1/customers/{customer_id}": "read for its name and its event, then deleted with its name",
     "DELETE /v1/files/{file_id}": "read first, so that one that is not the caller's is a 404; then content and item go",
-    "POST /v1/customers/imports": "the file is read and looked for, those at work are counted; then written and started",
+    "POST /v1/customers/imports": "the file is read and looked for, those at work are counted; then it is started",
     "POST /v1/customers/exports": "customers are counted and those at work; then it is written and started",
     **dict.fromkeys(
         ("POST /v1/iot/devices", "POST /v1/iot/devices (csr)", f"POST {_DEVICE_ROUTE}/certificates"),
