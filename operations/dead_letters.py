@@ -135,6 +135,8 @@ def told(letter: Letter) -> Told:
         return Told("-", "-", "-", "-", _shown(place))
     if "base64OriginalPayload" in body:
         return _told_by_device(body, why)
+    if isinstance(body.get("Records"), list):
+        return _told_by_bucket(body["Records"], why)
     if isinstance(record := body.get("record"), dict):
         return _told_of(record, _shown(body.get("reason", why)))
     return _told_of(body["detail"] if isinstance(body.get("detail"), dict) else body, why)
@@ -165,6 +167,16 @@ def _told_by_device(message: Mapping[str, Any], why: str) -> Told:
         case [{"errorMessage": reason}, *_]:
             why = _shown(reason)
     return Told(_shown(tenant), "-", _shown(message.get("id", message.get("cloudwatchTraceId"))), _shown(topic), why)
+
+
+def _told_by_bucket(records: Sequence[Any], why: str) -> Told:
+    """What S3 tells of the first object, whose key has tenant and file: `files/<tenant>/<file id>`."""
+    match records:
+        case [{"eventName": name, "s3": {"object": {"key": key}}}, *_]:
+            _, _, place = str(key).partition("/")
+            tenant, _, file = place.partition("/")
+            return Told(_shown(tenant or None), "-", _shown(file or None), _shown(name), why)
+    return Told("-", "-", "-", "-", why)
 
 
 def _shown(value: object) -> str:

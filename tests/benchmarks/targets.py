@@ -19,7 +19,6 @@ _CHANGED = "read, then written on condition that nobody changed it meanwhile"
 _SCRYPT = "scrypt is meant to take long"
 _RSA = "the token's signature is verified"
 _RECORDS = "an entity, its event and its audit record become attribute values"
-_INTEGRATION = "an integration, its index keys and its event become attribute values"
 _ORDER = "an order, its index keys and its event become attribute values"
 _INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
 _TICKET = "a ticket, its index keys and its event become attribute values"
@@ -55,12 +54,6 @@ _REASONS = {
     "GET /v1/webhooks/{webhook_id}/stats (30 days)": "as the logs",
     "POST /v1/webhooks/{webhook_id}/retry": "the webhook, its failed deliveries, their slots, and the queue",
     "POST /v1/webhooks/{webhook_id}/rotate-secret": _CHANGED,
-    "POST /v1/integrations": "the quota of 100 integrations is counted before the write",
-    "GET /v1/integrations (service_type)": "an index of keys for each status, then the rows at once",
-    "GET /v1/integrations (status)": _INDEX,
-    "PUT /v1/integrations/{integration_id}": _CHANGED,
-    "PUT /v1/integrations/{integration_id} (config)": _CHANGED,
-    "DELETE /v1/integrations/{integration_id}": "read for its event, then deleted with the item that names its tenant",
     "GET /v1/conversations (status)": "an index of keys, so that a message costs no write of it; then the rows at once",
     "GET /v1/conversations (user_id)": "the same of both statuses",
     "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
@@ -89,7 +82,7 @@ _REASONS = {
     "PATCH /v1/customers/{customer_id} (name)": _CHANGED,
     "DELETE /v1/customers/{customer_id}": "read for its name and its event, then deleted with its name",
     "DELETE /v1/files/{file_id}": "read first, so that one that is not the caller's is a 404; then content and item go",
-    "POST /v1/customers/imports": "the file is read and looked for, those at work counted; then written and started",
+    "POST /v1/customers/imports": "the file is read and looked for, those at work are counted; then it is started",
     "POST /v1/customers/exports": "customers are counted and those at work; then it is written and started",
     **dict.fromkeys(
         ("POST /v1/iot/devices", "POST /v1/iot/devices (csr)", f"POST {_DEVICE_ROUTE}/certificates"),
@@ -143,13 +136,6 @@ _CPU_REASONS = {
     "PUT /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
     "PATCH /v1/webhooks/{webhook_id}": "three calls to prepare and to read",
     "POST /v1/webhooks/{webhook_id}/rotate-secret": "the same, and a secret is made and encrypted",
-    "POST /v1/integrations": _INTEGRATION,
-    "PUT /v1/integrations/{integration_id}": _INTEGRATION,
-    "PUT /v1/integrations/{integration_id} (config)": "its secrets are opened, checked and encrypted again",
-    "DELETE /v1/integrations/{integration_id}": _INTEGRATION,
-    **dict.fromkeys(("GET /v1/integrations", "GET /v1/integrations (cursor)"), _ROW),
-    **dict.fromkeys((f"GET /v1/integrations ({one})" for one in ("service_type", "status")), _ROW),
-    "POST /v1/integrations/{integration_id}/test": "its secrets are opened, the provider is really asked over loopback",
     "POST /v1/users": _RECORDS,
     "GET /v1/users": _ROW,
     "PUT /v1/users/{user_id}": _RECORDS,
