@@ -28,9 +28,6 @@ from hub.web.validation import invalid
 MAX_INTEGRATIONS = 100
 """Of a tenant: whoever looks for the one that is meant reads them all."""
 
-MAX_TOLD = 500
-"""Characters of a provider's words."""
-
 
 def create(caller: Caller, wanted: NewIntegration) -> Integration:
     """Make an integration.
@@ -113,9 +110,9 @@ def test(caller: Caller, integration_id: str) -> Tested:
     started = time.perf_counter()
     try:
         found = connectors.connector(integration.service_type).test(config)
-        account = {"id": _cleaned(found.id, config), "name": _cleaned(found.name, config)}
+        account = {"id": connections.cleaned(found.id, config), "name": connections.cleaned(found.name, config)}
     except ProviderError as error:
-        trouble = {"code": _cleaned(error.code, config), "message": _cleaned(error.message, config)}
+        trouble = connections.trouble(error, config)
         is_disabled = isinstance(error, Disabled)
     milliseconds = round((time.perf_counter() - started) * 1000)
     # A provider that is out of order or in a hurry says nothing about the integration.
@@ -245,12 +242,3 @@ def _checked(service_type: str, values: Mapping[str, Any]) -> Config:
 def _addresses(config: Config) -> dict[str, str]:
     """The addresses that a config has calls go to."""
     return {name: value for name, value in config.model_dump().items() if name.endswith("url") and value}
-
-
-def _cleaned(text: Any, config: Config) -> str:
-    """A provider's words, to be kept and shown: short, in Unicode, and without a secret that it repeats."""
-    words = str(text)
-    for name in connections.secret_fields(type(config)):
-        if value := getattr(config, name):
-            words = words.replace(value, secrets.MASK)
-    return words[:MAX_TOLD].encode(errors="replace").decode()

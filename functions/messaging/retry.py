@@ -22,10 +22,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         message = store.get(tenant, event["platform"], event["message_id"], consistent=True)
     except NotFound:
         return _outcome("gone")
-    if message.status == "pending" and message.due_at - times.now_ms() > EARLY_MS:
+    if message.status != "pending":
+        return _outcome("gone")
+    if message.due_at - times.now_ms() > EARLY_MS:
         # The step is repeated: its first run has attempted, and died before it could answer.
         return _outcome("pending", message.due_at)
-    if not slot:
+    if not slot or pacing.is_stale(slot) or pacing.is_paused(tenant, message.connection_id):
         limits = connectors.connector(message.platform).limits
         [slot] = pacing.reserve(tenant, message.connection_id, 1, limits.per_second)
     if slot - times.now_ms() > EARLY_MS:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -42,6 +42,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch: events `message.created`, and what waited for its slot (`tenant`, `platform`, `id`, `due`)."""
     messages, broken = queues.read(event, "tenant", within="detail")
     wanted = [found for message_id, told in messages.items() if (found := _wanted(message_id, told))]
+    wanted = [replace(one, due=0) if _needs_another(one) else one for one in wanted]
     now = times.now_ms()
     slots = _slots([one for one in wanted if not one.due])
     due = [one for one in wanted if max(one.due, slots.get(one.message_id, 0)) - now <= EARLY_MS]
@@ -66,6 +67,11 @@ def _wanted(message_id: str, told: dict[str, Any]) -> _Wanted | None:
         sending.keep_trying(told["tenant"], message)
         return None
     return _Wanted(message_id, told["tenant"], message, told.get("due", 0))
+
+
+def _needs_another(one: _Wanted) -> bool:
+    """Whether the slot that a message waited for is not to be used any more."""
+    return bool(one.due) and (pacing.is_stale(one.due) or pacing.is_paused(one.tenant, one.message.connection_id))
 
 
 def _slots(wanted: Sequence[_Wanted]) -> dict[str, int]:

@@ -10,19 +10,10 @@ from hub import auth
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 from tests.contract.customers import ENGLISH, INVALID, WRONG_TYPE, refused
+from tests.contract.files import EXPORTS, FILES, IMPORTS, make
 from tests.unit.crm import running
 
-FILES, IMPORTS, EXPORTS = "/v1/files", "/v1/customers/imports", "/v1/customers/exports"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-def make(api: Deployment, content: bytes = b"name\na\n", **more: Any) -> dict[str, Any]:
-    """Announce and upload a file."""
-    answer = api.call("POST", FILES, {"name": "客户.csv", "size": len(content), **more})
-    assert answer.status == 201, answer.text
-    file = dict(answer.json["data"])
-    memory.client("s3").put_object(Bucket="files-bucket", Key=f"files/{api.tenant}/{file['id']}", Body=content)
-    return file
 
 
 def test_a_new_file(deployment: Deployment, clock: Clock) -> None:

@@ -53,6 +53,14 @@ class NewThirdPartyMessage(Body):
     media: NewMedia | None = None
     template: Object | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, body: Any) -> Any:
+        # Which pydantic takes for `from`, and drops: no field can be called as the wire calls this one.
+        if isinstance(body, dict) and "sender" in body:
+            raise refused("unknown_field", field="sender")
+        return body
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.type == "text" and not self.content.strip():

@@ -44,15 +44,15 @@ def attempt(tenant: str, message: StoredMessage) -> tuple[Outcome, StoredMessage
     except NotFound:
         return _ended(tenant, message, {"code": "no_connection", "message": "the connection was deleted"})
     started = times.now_ms()
-    connector = connectors.connector(connection.service_type)
+    connector, config = connectors.connector(connection.service_type), connections.opened(tenant, connection)
     try:
-        sent = connector.send(connections.opened(tenant, connection), _outgoing(message))
+        sent = connector.send(config, _outgoing(message))
     except Temporary as error:
         if error.retry_at is not None:
             pacing.pause(tenant, connection.id, error.retry_at)
-        return _postponed(tenant, message, error, started)
+        return _postponed(tenant, message, connections.trouble(error, config), error.retry_at, started)
     except ProviderError as error:
-        return _ended(tenant, message, _words(error), started)
+        return _ended(tenant, message, connections.trouble(error, config), started)
     # Before the message is known as sent: whoever hears of that may hear of its delivery next.
     store.name_at_provider(tenant, message, [sent.provider_id])
     tried = {"at": started, "provider_id": sent.provider_id}
@@ -95,13 +95,15 @@ def _outgoing(message: StoredMessage) -> Outgoing:
     return Outgoing(message.id, message.to, message.content, media, options=options)
 
 
-def _postponed(tenant: str, message: StoredMessage, error: Temporary, started: int) -> tuple[Outcome, StoredMessage]:
+def _postponed(
+    tenant: str, message: StoredMessage, trouble: Trouble, retry_at: int | None, started: int
+) -> tuple[Outcome, StoredMessage]:
     seconds = _FIRST_WAIT_SECONDS ** (len(message.attempts) + 1) * uniform(0.75, 1.25)  # noqa: S311 - jitter
-    due_at = times.now_ms() + round(seconds * 1000) if error.retry_at is None else error.retry_at
+    due_at = times.now_ms() + round(seconds * 1000) if retry_at is None else retry_at
     if len(message.attempts) + 1 >= MAX_ATTEMPTS or due_at - message.created_at > MAX_AGE_MS:
-        return _ended(tenant, message, _words(error), started)
-    tried = {"at": started, "error": _words(error)}
-    after = replace(service.touched(message), attempts=[*message.attempts, tried], error=_words(error), due_at=due_at)
+        return _ended(tenant, message, trouble, started)
+    tried = {"at": started, "error": trouble}
+    after = replace(service.touched(message), attempts=[*message.attempts, tried], error=trouble, due_at=due_at)
     return _written(tenant, message, after, [], "pending")
 
 
@@ -125,10 +127,6 @@ def _written(
         # Nobody else changes a pending message but an attempt whose lease was over.
         return "gone", before
     return outcome, after
-
-
-def _words(error: ProviderError) -> Trouble:
-    return {"code": error.code, "message": error.message}
 
 
 @cache

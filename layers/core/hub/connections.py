@@ -7,14 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
+from urllib.parse import quote
 
 from hub import connectors, secrets
-from hub.connectors.protocol import Config
+from hub.connectors.protocol import Config, ProviderError
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table
 
 KIND = "INTEGRATION"
 BY_TYPE = "INTEGRATION_TYPE"
+
+MAX_TOLD = 500
+"""Characters of a provider's words that are kept."""
 
 
 class Trouble(TypedDict):
@@ -107,6 +111,26 @@ def secret_fields(shape: type[Config]) -> list[str]:
         for name, field in shape.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("writeOnly")
     ]
+
+
+def cleaned(text: Any, config: Config) -> str:
+    """A provider's words, to be kept and shown: short, in Unicode, and without a secret that it repeats.
+
+    Of an address that is a secret, what follows the host counts by itself: providers repeat the path they were asked.
+    """
+    words = str(text)
+    for name in secret_fields(type(config)):
+        if value := getattr(config, name):
+            _, _, behind = str(value).partition("://")
+            path = behind.partition("/")[2]
+            for told in filter(None, (value, path, quote(value, safe=""), quote(path))):
+                words = words.replace(told, secrets.MASK)
+    return words[:MAX_TOLD].encode(errors="replace").decode()
+
+
+def trouble(error: ProviderError, config: Config) -> Trouble:
+    """What a provider did not accept, in its own words as they can be kept and shown."""
+    return {"code": cleaned(error.code, config), "message": cleaned(error.message, config)}
 
 
 def place(connection_id: str) -> str:

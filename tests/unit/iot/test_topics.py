@@ -7,7 +7,7 @@ from functions.iot.topics import Place
 from hub import ids
 from hub.store import keys
 
-DEVICE = ids.new("device")
+DEVICE = ids.first("device", 1_700_000_000_000)
 LONGEST = "a" * 32
 
 

@@ -239,4 +239,6 @@ def test_no_body_has_a_field_by_another_name() -> None:
         importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
     fields = {(one.__qualname__, name): field for one in bodies() for name, field in one.model_fields.items()}
     assert len(fields) > 50
-    assert {place: field.validation_alias for place, field in fields.items() if field.validation_alias} == {}
+    named_otherwise = {place: field.validation_alias for place, field in fields.items() if field.validation_alias}
+    # A word of Python's own; the body refuses the other name itself.
+    assert named_otherwise == {("NewThirdPartyMessage", "sender"): "from"}

@@ -135,7 +135,7 @@ def refused(answer: Answer, code: Any = None, message: Any = None) -> ProviderEr
     if answer.ok:
         return Temporary("bad_answer", "the answer is not what the provider documents")
     told = str(code if code not in (None, "") else answer.status)
-    text = str(message or answer.body[:200].decode(errors="replace"))
+    text = str(message or answer.body[:2000].decode(errors="replace"))
     if answer.status in (429, 503):
         return Temporary(told, text, _asked_for(answer.headers.get("Retry-After")))
     if answer.status >= 500 or answer.status in (408, 425):

@@ -26,12 +26,15 @@ SECRET = Field(json_schema_extra={"writeOnly": True}, min_length=1, max_length=4
 """Marks a field of a config that is encrypted in the item and shown as `***`; one that may be absent is `""`."""
 
 
+MAX_MESSAGE = 4000
+
+
 class ProviderError(Exception):
     """A provider did not accept a call. `code` and `message` are its own words (`timed_out`, … where it had none)."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
-        self.message = message[:500]
+        self.message = message[:MAX_MESSAGE]
         super().__init__(code, self.message)
 
 
