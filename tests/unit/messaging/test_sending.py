@@ -26,6 +26,7 @@ TAKEN = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}})
 REFUSED = told({"ok": False, "error_code": 400, "description": "Bad Request: chat not found"}, 400)
 BROKEN = Reply(502, b"<html>")
 MACHINE = "MessagingRetryStateMachine"
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
@@ -39,7 +40,7 @@ def later(seconds: int) -> Reply:
 def telegram() -> Iterator[Fake]:
     """A bot's API, which the tenant has an integration for."""
     with Fake() as fake:
-        config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": fake.url}
+        config = {"bot_token": TOKEN, "base_url": fake.url}
         integrations.create(CALLER, NewIntegration(name="一", service_type="telegram", config=config))
         yield fake
 
@@ -176,14 +177,39 @@ def test_six_attempts_and_no_more(telegram: Fake, clock: Clock) -> None:
     assert again(message) == {"status": "gone", "wait_seconds": 0, "due": None}
 
 
-def test_what_would_wait_longer_than_a_day_fails(telegram: Fake, clock: Clock) -> None:
-    message, other = new(), new("43")
-    telegram.will(later(86_400), later(86_400))
-    take(of(message, due=1))
-    assert stored(message).status == "pending"
-    clock.advance(1)
-    take(of(other, due=1))
-    assert (stored(other).status, stored(other).error) == ("failed", {"code": "429", "message": "slow down"})
+@pytest.mark.parametrize(("age", "status"), [(0, "pending"), (1, "failed")])
+def test_what_would_wait_longer_than_a_day_fails(telegram: Fake, clock: Clock, age: int, status: str) -> None:
+    message = new()
+    telegram.will(later(86_400))
+    clock.advance(age)
+    take(of(message))
+    assert (stored(message).status, stored(message).error) == (status, {"code": "429", "message": "slow down"})
+
+
+def test_a_slot_from_before_a_pause_is_not_used(telegram: Fake, clock: Clock) -> None:
+    first, second = new(), new("43")
+    telegram.will(later(30), TAKEN)
+    take(of(first))
+    take(of(second, due=clock.START * 1000))
+    assert len(telegram.asked) == 1
+    (waiting,) = delayed()
+    assert (waiting["id"], waiting["due"]) == (second, (clock.START + 30) * 1000)
+
+
+def test_a_slot_that_is_long_over_is_given_anew(telegram: Fake, clock: Clock) -> None:
+    old = (clock.START - 61) * 1000
+    telegram.will(*[TAKEN] * 40)
+    take(*[of(new(str(number)), due=old) for number in range(40)])
+    assert len(telegram.asked) < 40, "a backlog does not go out all at once"
+
+
+def test_a_token_that_the_platform_repeats_is_not_kept(telegram: Fake) -> None:
+    message = new()
+    page = f"Cannot POST /bot{TOKEN}/sendMessage"
+    telegram.will(told({"ok": False, "error_code": 400, "description": page}, 400))
+    take(of(message))
+    assert TOKEN not in str(stored(message))
+    assert "***" in str(stored(message).error)
 
 
 def test_what_the_platform_refuses_fails_with_its_words(telegram: Fake) -> None:
