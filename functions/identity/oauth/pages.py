@@ -64,6 +64,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "tickets": ("工单", "tickets"),
     "statistics": ("统计数据", "statistics"),
     "customers": ("客户", "customers"),
+    "files": ("文件", "files"),
     "orders": ("订单", "orders"),
     "iot": ("设备", "devices"),
     "messaging": ("消息", "messages"),
