@@ -1,5 +1,8 @@
 """Files as callers use them: announced, sent to where S3 answers, imported, exported, downloaded."""
 
+import csv
+import io
+from collections.abc import Sequence
 from typing import Any
 
 import requests
@@ -68,3 +71,31 @@ def ended(api: Client, path: str, seconds: float = 60) -> dict[str, Any]:
 def finished(api: Client, path: str, body: Any) -> dict[str, Any]:
     """Have an import or export done."""
     return ended(api, begun(api, path, body))
+
+
+def reached(api: Client, path: str, progress: int, seconds: float = 60) -> None:
+    """Wait until an import or export has come so far, in per cent."""
+    eventually(lambda: shown(api, path)["progress"] >= progress, f"{progress} % of {path}", seconds)
+
+
+def bad_rows(api: Client, path: str, limit: int = 100) -> list[dict[str, Any]]:
+    """All bad rows of an import, read page by page."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = api.get(f"{path}/errors", params={"limit": limit, "cursor": cursor}).json()
+        found += answer["data"]["items"]
+        cursor = answer["cursor"]["next"]
+    return found
+
+
+def read(content: bytes) -> list[list[str]]:
+    """The rows of an exported file."""
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+
+
+def written(rows: Sequence[Sequence[Any]]) -> bytes:
+    """A file to import."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

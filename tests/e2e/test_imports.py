@@ -1,12 +1,25 @@
 """Customers in and out by CSV files, through S3's addresses and Step Functions, whatever is killed meanwhile."""
 
-import csv
-import io
 from typing import Any
 
 import pytest
 
-from tests.e2e.files import EXPORTS, FILES, IMPORTS, announced, begun, ended, finished, send, shown, uploaded
+from tests.e2e.files import (
+    EXPORTS,
+    FILES,
+    IMPORTS,
+    announced,
+    bad_rows,
+    begun,
+    ended,
+    finished,
+    reached,
+    read,
+    send,
+    shown,
+    uploaded,
+    written,
+)
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
 
@@ -23,26 +36,6 @@ def _row(number: int) -> list[Any]:
     return row
 
 
-def _file(rows: list[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows([COLUMNS, *rows])
-    return text.getvalue().encode()
-
-
-def _reaches(api: Client, path: str, progress: int) -> None:
-    eventually(lambda: shown(api, path)["progress"] >= progress, f"{progress} %", 60)
-
-
-def _bad_rows(api: Client, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        answer = api.get(f"{path}/errors", params={"limit": 7, "cursor": cursor}).json()
-        found += answer["data"]["items"]
-        cursor = answer["cursor"]["next"]
-    return found
-
-
 def _downloaded(api: Client, job: dict[str, Any]) -> bytes:
     answer = send("GET", shown(api, f"{EXPORTS}/{job['id']}")["downloadUrl"])
     assert answer.status_code == 200, answer.text
@@ -52,23 +45,19 @@ def _downloaded(api: Client, job: dict[str, Any]) -> bytes:
     return answer.content
 
 
-def _read(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
-
-
 @pytest.mark.slow
 def test_an_import_that_is_killed_goes_on_and_what_it_made_comes_out_again(
     stack: RunningStack, api: Client, other_tenant: Client
 ) -> None:
     rows = [_row(number) for number in range(ROWS)]
-    path = begun(api, IMPORTS, {"fileId": uploaded(api, _file(rows))})
+    path = begun(api, IMPORTS, {"fileId": uploaded(api, written([COLUMNS, *rows]))})
     for progress in (1, 30, 60):
-        _reaches(api, path, progress)
+        reached(api, path, progress)
         eventually(lambda: stack.kill("ImportPageFunction"), "a worker to kill")
     done = ended(api, path, 120)
     assert (done["status"], done["progress"], done["failure"]) == ("completed", 100, None)
     assert (done["rowsRead"], done["rowsCreated"], done["rowsFailed"]) == (ROWS, ROWS - len(BAD), len(BAD))
-    bad = _bad_rows(api, path)
+    bad = bad_rows(api, path, 7)
     assert [row["row"] for row in bad] == [number + 2 for number in BAD]
     assert {(row["code"], row["errors"][0]["message"]) for row in bad} == {
         (40901, "名称已存在"),
@@ -82,24 +71,24 @@ def test_an_import_that_is_killed_goes_on_and_what_it_made_comes_out_again(
     done = ended(api, path, 120)
     assert (done["status"], done["progress"], done["rows"]) == ("completed", 100, ROWS - len(BAD))
     content = _downloaded(api, done)
-    header, *found = _read(content)
+    header, *found = read(content)
     good = sorted([str(cell) for cell in row] for number, row in enumerate(rows) if number not in BAD)
     assert header == COLUMNS
     assert found == good
     copied = finished(other_tenant, IMPORTS, {"fileId": uploaded(other_tenant, content)})
     assert (copied["rowsCreated"], copied["rowsFailed"]) == (len(good), 0)
-    assert _read(_downloaded(other_tenant, finished(other_tenant, EXPORTS, fields)))[1:] == good
+    assert read(_downloaded(other_tenant, finished(other_tenant, EXPORTS, fields)))[1:] == good
 
 
 @pytest.mark.slow
 def test_an_import_goes_on_when_the_stack_is_stopped_in_the_middle(stack: RunningStack, api: Client) -> None:
-    path = begun(api, IMPORTS, {"fileId": uploaded(api, _file([_row(number) for number in range(1500)]))})
-    _reaches(api, path, 1)
+    path = begun(api, IMPORTS, {"fileId": uploaded(api, written([COLUMNS, *map(_row, range(1500))]))})
+    reached(api, path, 1)
     stack.stop()
     stack.start()
     done = ended(api, path, 120)
     assert (done["status"], done["rowsCreated"], done["rowsFailed"]) == ("completed", 1485, 15)
-    assert [row["row"] for row in _bad_rows(api, path)] == [number + 2 for number in BAD if number < 1500]
+    assert [row["row"] for row in bad_rows(api, path, 7)] == [number + 2 for number in BAD if number < 1500]
 
 
 def test_an_address_takes_exactly_what_was_announced(api: Client) -> None:
