@@ -28,7 +28,8 @@ from hub.telemetry import count, lambda_handler, logger
 STEP_SECONDS = 20
 """After which a step reads no further page."""
 
-PAGE = 1000
+PAGE = 5000
+"""Customers that are read at once: as many as a page by cursor passes."""
 
 PART_BYTES = 8 * 1024 * 1024
 """S3 takes parts of 5 MiB or more; only the last may be shorter."""
