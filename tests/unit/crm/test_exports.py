@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from functions.crm import objects
-from functions.crm.exports import part
+from functions.crm import jobs, objects
+from functions.crm.exports import part, store
+from functions.crm.exports.store import StoredExport
 from hub import aws as clients
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
@@ -226,23 +228,51 @@ def test_too_many_columns_end_it_with_the_reason(deployment: Deployment, monkeyp
 
 def test_two_executions_at_once_mix_no_parts(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that is overtaken uploads its part late, from a list that has changed meanwhile."""
-    make(deployment, *({"name": f"{number}"} for number in range(6)))
+    monkeypatch.setattr(part, "STEP_SECONDS", -1)
+    monkeypatch.setattr(part, "PART_BYTES", 1)
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
+    make(deployment, *({"name": f"{number}"} for number in range(8)))
     state = begin_export(deployment, fields=["name"], query="sort=name&order=asc")
-    part.handler(state, None)
+    while not (job := jobs.get(store.KIND, StoredExport, "default", state["id"])).parts:
+        part.handler(state, None)
+    assert job.rows == 4
     write = part._with_part
 
     def late(*given: Any) -> Any:
         monkeypatch.setattr(part, "_with_part", write)
-        make(deployment, {"name": "00"})
+        make(deployment, {"name": "55"})
         part.handler(state, None)
         return write(*given)
 
     monkeypatch.setattr(part, "_with_part", late)
     assert part.handler(state, None)["status"] == "running"
     run(state)
+    assert exported(deployment, state) == [
+        ["name"],
+        *([name] for name in ("0", "1", "2", "3", "4", "5", "55", "6", "7")),
+    ]
     done = shown(deployment, state["id"])
-    assert exported(deployment, state) == [["name"], ["0"], ["00"], ["1"], ["2"], ["3"], ["4"], ["5"]]
-    assert (done["status"], done["rows"]) == ("completed", 7)
+    assert (done["status"], done["rows"]) == ("completed", 9)
+
+
+def test_an_upload_that_was_completed_before_its_step_died_is_found(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 does not know an upload any more that it has completed, nor one that was aborted."""
+    state = begin_export(deployment, fields=["name"])
+    for _ in range(2):
+        part.handler(state, None)
+
+    def unknown(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "NoSuchUpload"}}, "CompleteMultipartUpload")
+
+    monkeypatch.setattr(clients.s3(), "complete_multipart_upload", unknown)
+    with pytest.raises(objects.Gone):
+        part.handler(state, None)
+    key = f"exports/default/{state['id']}"
+    memory.client("s3").put_object(Bucket=BUCKET, Key=key, Body="\ufeffname\r\n".encode())
+    assert part.handler(state, None)["status"] == "ended"
+    assert (shown(deployment, state["id"])["status"], shown(deployment, state["id"])["size"]) == ("completed", 9)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
