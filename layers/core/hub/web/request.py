@@ -56,12 +56,6 @@ class Request:
         return Caller(credential.tenant, credential.plan, credential.user_id or credential.id, self.request_id)
 
     @property
-    def method(self) -> str:
-        """The HTTP method."""
-        method: str = self._event["requestContext"]["http"]["method"]
-        return method
-
-    @property
     def source_ip(self) -> str:
         """The address it came from."""
         address: str = self._event["requestContext"]["http"]["sourceIp"]
