@@ -81,7 +81,7 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
             if properties.get("ProtocolType") == "WEBSOCKET":
                 addresses["websockets"]["/ws"] = f"/_aws/execute-api/{ids[name]}/{_stage(template, name)}"
             else:
-                gateway.apply(aws.apis, ids[name], resource, ids)
+                gateway.apply(aws.apis, ids[name], properties.get("Body", {}), ids)
                 addresses["http"] = f"/_aws/execute-api/{ids[name]}/$default"
         elif kind == "AWS::StepFunctions::StateMachine":
             _write_definition_as_json(aws, ids[name])

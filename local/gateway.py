@@ -1,7 +1,7 @@
 """The HTTP API's routes, which MiniStack's CloudFormation leaves out.
 
-SAM writes `Events: Type: HttpApi` into the API's `Body`, an OpenAPI document; MiniStack ignores it. The routes are read
-from the processed template and made through the API Gateway API; a second run changes only what differs.
+They stand in the API's `Body`, an OpenAPI document, which MiniStack ignores. They are read from the processed template
+and made through the API Gateway API; a second run changes only what differs.
 """
 
 import re
@@ -14,6 +14,7 @@ from local.stack import REGION, StackError
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
+_INTEGRATION = "x-amazon-apigateway-integration"
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
 _FUNCTION = re.compile(r"/functions/\$\{(?P<name>\w+?)(\.Arn|\.Alias)?\}/invocations$")
 _ACCOUNT = "000000000000"
@@ -27,39 +28,43 @@ class Route:
     function: str
 
 
-def routes_of(api: Mapping[str, Any]) -> list[Route]:
-    """The routes of one `AWS::ApiGatewayV2::Api` resource of a processed template."""
+def routes_of(description: Mapping[str, Any]) -> list[Route]:
+    """The routes of an OpenAPI document as API Gateway takes it."""
     routes = []
-    for path, operations in api["Properties"].get("Body", {}).get("paths", {}).items():
+    integrations = description.get("components", {}).get("x-amazon-apigateway-integrations", {})
+    for path, operations in description.get("paths", {}).items():
         for method, operation in operations.items():
             if method in _METHODS:
                 verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
                 key = "$default" if path == "/$default" else f"{verb} {path}"
-                routes.append(Route(key, _function_of(key, operation)))
+                integration = operation.get(_INTEGRATION, {})
+                # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-extensions-integrations.html
+                integration = integrations.get(integration.get("$ref", "").rpartition("/")[2], integration)
+                routes.append(Route(key, _function_of(key, integration)))
     return sorted(routes)
 
 
-def _function_of(key: str, operation: Mapping[str, Any]) -> str:
-    uri = operation.get("x-amazon-apigateway-integration", {}).get("uri", {})
+def _function_of(key: str, integration: Mapping[str, Any]) -> str:
+    uri = integration.get("uri", {})
     found = _FUNCTION.search(uri.get("Fn::Sub", "")) if isinstance(uri, dict) else None
     if found is None:
         raise StackError(f"The route {key} leads to no function that the embedded run understands: {uri}")
     return found["name"]
 
 
-def cors_of(api: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def cors_of(description: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The API's CORS configuration in API Gateway's own terms, or None."""
-    settings = api["Properties"].get("Body", {}).get("x-amazon-apigateway-cors")
+    settings = description.get("x-amazon-apigateway-cors")
     if not settings:
         return None
     return {name[0].upper() + name[1:]: value for name, value in settings.items()}
 
 
 def apply(
-    apis: "ApiGatewayV2Client", api_id: str, api: Mapping[str, Any], physical_ids: Mapping[str, str]
+    apis: "ApiGatewayV2Client", api_id: str, description: Mapping[str, Any], physical_ids: Mapping[str, str]
 ) -> list[Route]:
-    """Give the deployed API its routes, integrations and CORS; returns the routes it now has."""
-    wanted = routes_of(api)
+    """Give the deployed API the routes, integrations and CORS of its description; returns the routes it now has."""
+    wanted = routes_of(description)
     targets = {name: f"integrations/{_integration(apis, api_id, physical_ids[name])}" for name in _functions(wanted)}
     present = {route["RouteKey"]: route for route in apis.get_routes(ApiId=api_id, MaxResults="1000")["Items"]}
     for route in wanted:
@@ -71,7 +76,7 @@ def apply(
             apis.update_route(ApiId=api_id, RouteId=existing["RouteId"], Target=target)
     for stale in present.values():
         apis.delete_route(ApiId=api_id, RouteId=stale["RouteId"])
-    cors = cors_of(api)
+    cors = cors_of(description)
     if cors:
         apis.update_api(ApiId=api_id, CorsConfiguration=cors)  # type: ignore[arg-type]
     return wanted

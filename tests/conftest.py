@@ -145,13 +145,9 @@ def new_tenant(name: str, plan: str = "enterprise") -> Deployment:
 def handlers() -> dict[str, Any]:
     """The Lambda handler of every route, by route key, out of the template."""
     found = {}
-    for resource in memory.TEMPLATE["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            module, _, name = resource["Properties"]["Handler"].rpartition(".")
-            for event in resource["Properties"].get("Events", {}).values():
-                if event["Type"] == "HttpApi":
-                    route = f"{event['Properties']['Method']} {event['Properties']['Path']}"
-                    found[route] = getattr(importlib.import_module(module), name)
+    for route, function in memory.ROUTES.items():
+        module, _, name = memory.TEMPLATE["Resources"][function]["Properties"]["Handler"].rpartition(".")
+        found[route] = getattr(importlib.import_module(module), name)
     return found
 
 

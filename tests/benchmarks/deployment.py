@@ -42,8 +42,7 @@ def functions() -> list[Function]:
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         properties = resource["Properties"]
-        events = [event["Properties"] for event in properties.get("Events", {}).values() if event["Type"] == "HttpApi"]
-        routes = tuple(f"{event['Method'].upper()} {event['Path']}" for event in events)
+        routes = tuple(route for route, function in memory.ROUTES.items() if function == name)
         made.append(Function(name, properties["Handler"].rpartition(".")[0], routes))
     return made
 

@@ -21,9 +21,16 @@ from moto.iot.models import IoTBackend
 from moto.kms.utils import RSAPrivateKey
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
+from local import gateway
+
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+ROUTES = {
+    route.key: route.function
+    for route in gateway.routes_of(TEMPLATE["Resources"]["HttpApi"]["Properties"]["DefinitionBody"])
+}
+"""The API's routes, and the logical id of the function that answers each."""
 
 _TABLE_PROPERTIES = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
 _SETTINGS = {

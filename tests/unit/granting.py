@@ -12,7 +12,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.signers import RequestSigner
 
-from tests.contract.memory import TEMPLATE
+from tests.contract.memory import ROUTES, TEMPLATE
 from tests.contract.sign_in_server import Server
 
 Grants = set[tuple[str, str]]
@@ -149,12 +149,10 @@ class Work:
 
     def watch(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         """Keep also what those requests to a server need that this function answers."""
-        events = TEMPLATE["Resources"][self._function]["Properties"]["Events"].values()
-        routes = {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events}
         request = server.request
 
         def watched(method: str, url: str, **more: Any) -> Any:
-            if (method, urlsplit(url).path) not in routes:
+            if ROUTES.get(f"{method} {urlsplit(url).path}") != self._function:
                 return request(method, url, **more)
             with self._watched():
                 return request(method, url, **more)

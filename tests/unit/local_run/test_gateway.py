@@ -14,10 +14,10 @@ def operation(target: str) -> dict[str, object]:
 
 
 def api(paths: dict[str, object], **more: object) -> dict[str, object]:
-    return {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": {"openapi": "3.0.1", "paths": paths, **more}}}
+    return {"openapi": "3.0.1", "paths": paths, **more}
 
 
-def test_routes_are_read_from_the_body_that_sam_writes() -> None:
+def test_routes_are_read_from_the_description() -> None:
     found = gateway.routes_of(
         api(
             {
@@ -36,6 +36,17 @@ def test_routes_are_read_from_the_body_that_sam_writes() -> None:
         Route("GET /v1/webhooks", "WebhooksFunction"),
         Route("POST /v1/webhooks", "WebhooksFunction"),
     ]
+
+
+def test_an_integration_is_looked_up_where_it_is_referred_to() -> None:
+    integrations = {"Users": operation("UsersFunction.Arn")["x-amazon-apigateway-integration"]}
+    ref = {"x-amazon-apigateway-integration": {"$ref": "#/components/x-amazon-apigateway-integrations/Users"}}
+    components = {"x-amazon-apigateway-integrations": integrations}
+    assert gateway.routes_of(api({"/v1/users": {"get": ref}}, components=components)) == [
+        Route("GET /v1/users", "UsersFunction")
+    ]
+    with pytest.raises(StackError, match="GET /v1/users"):
+        gateway.routes_of(api({"/v1/users": {"get": ref}}))
 
 
 def test_an_integration_of_another_kind_is_refused_by_name() -> None:
