@@ -57,6 +57,7 @@ _SETTINGS = {
     ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
@@ -268,6 +269,7 @@ def _make() -> None:
         "MessagingRetryStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
+        "IntegrationSyncStateMachine",
     ):
         client("stepfunctions").create_state_machine(
             name=name,

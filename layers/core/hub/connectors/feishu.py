@@ -117,6 +117,10 @@ class Feishu(Connector[FeishuConfig]):
         with calls.reading():
             return Sent(str(told["data"]["message_id"]))
 
+    def reads(self, config: FeishuConfig) -> bool:
+        """An app's bot reads, a custom bot does not."""
+        return bool(config.app_id)
+
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
         if not config.app_id:
