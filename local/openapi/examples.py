@@ -373,7 +373,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {
         "id": "int_1234567890",
         "config": {"webhook_url": "***", "channel": "#general", "username": "TaiShangLaoJun"},
-        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": []},
+        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": [], "language": "zh-CN"},
         "status": "active",
         "error": None,
         "created_at": "2024-01-15T10:30:00Z",
