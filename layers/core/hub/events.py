@@ -53,6 +53,8 @@ AREAS: dict[str, str] = {
     "message.received": "messaging",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "forwarder.started": "forwarding",
+    "forwarder.stopped": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }
