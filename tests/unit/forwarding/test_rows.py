@@ -20,8 +20,8 @@ def numbers(query: table.Query) -> list[int]:
 def test_a_message_has_one_row_for_a_mapping() -> None:
     first = row()
     store.write("default", None, first, store.succeeded("default", first))
+    again = replace(first, number=2)
     with pytest.raises(versioned.Changed):
-        again = replace(first, number=2)
         store.write("default", None, again, store.succeeded("default", again))
     other = row(3, id=first.id, mapping_id="000000000002")
     store.write("default", None, other, store.succeeded("default", other))
