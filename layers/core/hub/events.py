@@ -55,6 +55,8 @@ AREAS: dict[str, str] = {
     "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "forwarder.started": "forwarding",
+    "forwarder.stopped": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }

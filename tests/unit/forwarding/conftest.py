@@ -1,4 +1,4 @@
-"""Accounts, bots and mappings as the room's other parts find them."""
+"""What tests of forwarding share: rows of messages; accounts, bots and mappings as the room's other parts find them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +12,14 @@ from functions.forwarding.bots import store as bots
 from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.store import StoredMapping
+from functions.forwarding.messages.store import StoredMessage
 from hub import connections, times
 from hub.connectors.discord import DiscordConfig
 from hub.connectors.kook import KookConfig
+from hub.events import Caller
 from hub.store import sequences
 
+CALLER = Caller("default", "enterprise", "user_1", "req_1")
 TENANT = "acme"
 
 Maker = Callable[..., Any]
@@ -102,3 +105,27 @@ def mapping() -> Maker:
         return replace(made, id=mapping_id, **more)
 
     return make
+
+
+def row(number: int = 1, **changes: Any) -> StoredMessage:
+    """A forwarded message's row."""
+    made = StoredMessage(
+        id=f"msg_{number}",
+        mapping_id="000000000001",
+        number=number,
+        bot_id="000000000001",
+        channel="9876543210",
+        target_platform="discord",
+        target_channel="",
+        sender_name="用户A",
+        message_type="text",
+        content="测试消息",
+        status="success",
+        error=None,
+        latency_ms=1234,
+        attempts=1,
+        provider_ids=["1"],
+        created_at=times.now_ms(),
+        updated_at=times.now_ms(),
+    )
+    return replace(made, **changes)
