@@ -88,7 +88,7 @@ def test_a_group_that_its_permissions_do_not_name_is_forbidden() -> None:
     ],
 )
 def test_a_wrong_credential_is_not_as_good_as_none(headers: dict[str, str]) -> None:
-    assert ask("GET /api/things", **headers)[0] == 401
+    assert ask("GET /api/things", api, **headers)[0] == 401
 
 
 @pytest.mark.parametrize("tenant", ["", "nobody"])
