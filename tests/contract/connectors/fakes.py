@@ -33,9 +33,9 @@ def told(body: Any, status: int = 200, headers: Mapping[str, str] | None = None)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
-def picture(content: bytes = PNG, **headers: str) -> Reply:
+def picture(content: bytes = PNG, headers: Mapping[str, str] | None = None) -> Reply:
     """A file's server's answer."""
-    return Reply(200, content, {"Content-Type": "image/png", **headers})
+    return Reply(200, content, {"Content-Type": "image/png", **(headers or {})})
 
 
 SILENT = Reply(is_silent=True)
@@ -60,7 +60,7 @@ class Asked:
         return json.loads(self.body)
 
     @property
-    def form(self) -> dict[str, tuple[str, str, bytes]]:
+    def form(self) -> dict[str, tuple[str, str, Any]]:
         """The parts of a multipart body, read by the standard library: file name, type and content by name."""
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         return {

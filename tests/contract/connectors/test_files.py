@@ -43,7 +43,7 @@ def test_a_file_keeps_its_name_and_its_type(provider: Fake) -> None:
 def test_a_file_has_a_name_that_is_one(
     provider: Fake, name: str, path: str, headers: dict[str, str], found: str
 ) -> None:
-    provider.will(picture(**headers))
+    provider.will(picture(headers=headers))
     assert fetched(provider.url + path, name).name == found
 
 
