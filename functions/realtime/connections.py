@@ -32,9 +32,7 @@ _OK: dict[str, Any] = {"statusCode": 200}
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """`public_url` is the issuer of access tokens, without which none is accepted; `public_tenant` is whose a connection
-    without a credential is.
-    """
+    """`public_url`: the issuer of access tokens; `public_tenant`: whose a connection without a credential is."""
 
     public_url: str = ""
     public_tenant: str = ""
