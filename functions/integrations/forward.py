@@ -163,7 +163,7 @@ def _refused(
         return replace(post, due=until, tries=post.tries + 1)
     count("EventsNotForwarded")
     told = {"tenant": post.tenant, "integration_id": post.integration_id, "event_id": post.event_id}
-    logger().warning("an event was not forwarded", extra=told | dict(connections.trouble(error, config)))
+    logger().warning("an event was not forwarded", extra=told | {"error": connections.trouble(error, config)})
     return None
 
 

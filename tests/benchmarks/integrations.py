@@ -1,10 +1,13 @@
 """Samples of the integrations' routes."""
 
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from hub import events, ids
 from hub.connectors.http import HttpConfig
 from hub.connectors.protocol import Account, Config, Connector, Limits, Page, Record
+from hub.events import Caller
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.subject import Subject, request
 
@@ -21,6 +24,8 @@ NEW_INTEGRATION = {
 }
 
 SYNC = "functions.integrations.sync"
+LISTEN = "functions.integrations.listen"
+FORWARD = "functions.integrations.forward"
 
 _ROWS = 100
 _ONE = "/v1/integrations/{integration_id}"
@@ -53,6 +58,9 @@ def workers() -> list[Subject]:
     return [
         Subject("sync, a page of 100 new records", SYNC, _sync(is_new=True), _ROWS),
         Subject("sync, a page of 100 unchanged records", SYNC, _sync(is_new=False), _ROWS),
+        Subject("listen, 10 events that nobody forwards", LISTEN, _heard(10), 10),
+        Subject("listen, 10 events that one integration forwards", LISTEN, _heard(10, forward_events=["user.*"]), 10),
+        Subject("forward, 1 event", FORWARD, _post),
     ]
 
 
@@ -153,3 +161,27 @@ def _synced(route: str, **query: str) -> Callable[[Tenant, str], Callable[[], An
         return lambda: tenant.event(route, query=query, integration_id=one, **path)
 
     return events_of
+
+
+def _batch(bodies: list[dict[str, Any]]) -> dict[str, Any]:
+    texts = [json.dumps(body, ensure_ascii=False) for body in bodies]
+    return {"Records": [{"messageId": str(number), "body": text} for number, text in enumerate(texts)]}
+
+
+def _heard(size: int, **settings: Any) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        _new(tenant, settings=settings)
+        caller = Caller(tenant.name, "enterprise", "user_1", "req_1")
+        told = {"user_id": "user_1", "name": "张三", "email": "zhang@example.com", "role": "member"}
+        return lambda: _batch([{"detail": events.event("user.created", caller, told)} for _number in range(size)])
+
+    return events_of
+
+
+def _post(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+    def event() -> Any:
+        one = _new(tenant, service_type="http", config={"url": f"{receiver}/ok"})
+        known = {"tenant": tenant.name, "integration_id": one, "event_id": ids.new("evt"), "due": 0, "tries": 0}
+        return _batch([{**known, "text": "【新用户】\n名称:张三", "signature": "2026-11-20 13:00:30 UTC"}])
+
+    return event

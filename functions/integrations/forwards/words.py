@@ -50,6 +50,11 @@ TITLES: dict[str, tuple[str, str]] = {
     "message.received": ("收到新消息", "Message received"),
     "forward.succeeded": ("转发成功", "Forwarded"),
     "forward.failed": ("转发失败", "Forwarding failed"),
+    "forwarder.started": ("转发已启动", "Forwarding started"),
+    "forwarder.stopped": ("转发已停止", "Forwarding stopped"),
+    "forwarding.status": ("转发状态变化", "Status of forwarding"),
+    "kook_account.started": ("KOOK 账号已启动", "KOOK account started"),
+    "kook_account.stopped": ("KOOK 账号已停止", "KOOK account stopped"),
     "webhook.failing": ("Webhook 持续失败", "Webhook keeps failing"),
     "webhook.disabled": ("Webhook 已停用", "Webhook disabled"),
 }
@@ -87,6 +92,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "added": ("新增", "Added"),
     "updated": ("更新", "Updated"),
     "deleted": ("删除", "Deleted"),
+    "is_running": ("运行中", "Running"),
     "version": ("版本", "Version"),
     "satisfaction": ("满意度", "Satisfaction"),
     "error.code": ("错误码", "Error code"),
@@ -122,7 +128,7 @@ def message(event: Mapping[str, Any], language: Language, service_type: str) -> 
     Values from outside are cut, and what a provider would read as its own markup stands as it was written.
     """
     chinese = language == "zh-CN"
-    title = TITLES[event["type"]][0 if chinese else 1]
+    title = TITLES[event["type"]][not chinese]
     lines = [f"【{title}】" if chinese else f"[{title}]"]
     if service_type in _MARKED_UP:
         lines = [_escaped(lines[0])]
@@ -173,6 +179,8 @@ def _value(data: Mapping[str, Any], field: str) -> str:
         return _money(value, data["currency"])
     if isinstance(value, list):
         value = ", ".join(str(one) for one in value if not isinstance(one, Mapping | list))
+    if isinstance(value, bool):
+        value = "✓" if value else "✗"
     text = " ".join(str(value).split()) if field not in ("text", "message") else str(value).strip()
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
 

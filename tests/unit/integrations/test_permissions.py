@@ -7,7 +7,11 @@ import pytest
 
 from functions.integrations import service
 from functions.integrations.models import NewIntegration
+from functions.integrations.syncs import records
+from hub import events, pacing, times
 from hub.events import Caller
+from hub.store import keys, table
+from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
@@ -76,3 +80,33 @@ def test_integration_sync(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
             assert work.run(state)["status"] == "ended"
     assert service.get("default", made)["status"] == "error"
     assert work.used == granted("IntegrationSyncFunction")
+
+
+def test_integration_events(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("IntegrationEventsFunction", tenant, monkeypatch)
+    made = integrate("http://127.0.0.1:1/", auto_sync=True, forward_events=["user.*"])
+    user = {"detail": events.event("user.created", CALLER, {"name": "张三"})}
+    [created] = [event for event in memory.told() if event["type"] == "integration.created"]
+    due = {"do": "sync", "tenant": "default", "integration_id": made}
+    table.put_many(table.activity(), [keys.belonging("default", records.KIND, made, "a#1")])
+    for batch in ([{"detail": created}], [{"detail": created}, user, due], [due]):
+        assert work.batch(*batch) == {"batchItemFailures": []}
+    service.delete(CALLER, made)
+    [deleted] = [event for event in memory.told() if event["type"] == "integration.deleted"]
+    assert work.batch({"detail": deleted}, {**due, "do": "forget"}, due) == {"batchItemFailures": []}
+    assert work.used == granted("IntegrationEventsFunction")
+
+
+def test_integration_forward(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("IntegrationForwardFunction", tenant, monkeypatch)
+    with Fake(told({}), told({}, 503, {"Retry-After": "9"}), told({}, 401)) as provider:
+        made = integrate(provider.url)
+        for number, due in enumerate((0, 0, times.now_ms() - 1)):
+            known = {"tenant": "default", "integration_id": made, "event_id": f"evt_{number}", "tries": 0}
+            # The second is refused for a while; the third does not wait for that.
+            with monkeypatch.context() as patch:
+                if due:
+                    patch.setattr(pacing, "reserve", lambda *_: [times.now_ms()])
+                assert work.batch({**known, "text": "a", "signature": "b", "due": due}) == {"batchItemFailures": []}
+    assert service.get("default", made)["status"] == "error"
+    assert work.used == granted("IntegrationForwardFunction")

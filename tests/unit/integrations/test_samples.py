@@ -1,5 +1,6 @@
 """The workers of integrations take their sample inputs in `events/`."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,8 @@ from functions.integrations.syncs import service as syncs
 from functions.integrations.syncs import store as stored_syncs
 from hub.events import Caller
 from hub.store import table
+from hub.web.validation import PageParameters
+from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.unit.test_samples import invoke, sample
 
@@ -35,3 +38,29 @@ def test_integration_sync() -> None:
         assert invoke("IntegrationSyncFunction")["status"] == "ended"
     ended = syncs.get("default", named["integration_id"], named["id"])
     assert (ended["status"], ended["added"]) == ("completed", 1)
+
+
+def test_integration_events() -> None:
+    hook = {"webhook_url": "https://discord.com/api/webhooks/1/a"}
+    service.create(
+        CALLER,
+        NewIntegration.model_validate(
+            {"name": "群", "service_type": "discord", "config": hook, "settings": {"forward_events": ["ticket.*"]}}
+        ),
+    )
+    readable = {"url": "http://127.0.0.1:1/", "records_url": "http://127.0.0.1:1/"}
+    named = json.loads(sample("IntegrationEventsFunction")["Records"][1]["body"])["integration_id"]
+    integrate(named, service_type="http", config=readable)
+    assert invoke("IntegrationEventsFunction") == {"batchItemFailures": []}
+    (post,) = map(json.loads, memory.received("IntegrationForwardQueue"))
+    assert post["text"].startswith("【新的工单】\n标题:产品咨询")
+    (sync,) = syncs.listed("default", named, PageParameters()).items
+    assert sync["trigger"] == "schedule"
+
+
+def test_integration_forward() -> None:
+    named = json.loads(sample("IntegrationForwardFunction")["Records"][0]["body"])
+    with Fake(told({"id": "1"})) as receiver:
+        integrate(named["integration_id"], service_type="http", config={"url": receiver.url})
+        assert invoke("IntegrationForwardFunction") == {"batchItemFailures": []}
+    assert receiver.asked[0].json["text"] == f"{named['text']}\n{named['signature']}"
