@@ -48,7 +48,7 @@ API = "https://open.feishu.cn"
 
 _TOKEN_GONE = frozenset({99991661, 99991663, 99991664, 99991668, 99991671})
 _TEMPORARY = frozenset({230020, 11232, 99991400, 1500, 2200})
-_DISABLED = frozenset({99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
+_DISABLED = frozenset({99991401, 99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
 _NO_CONTENT = frozenset({9499, 19002})
 _RECALLED = 230011
 MAX_IMAGE = 10 * 1024 * 1024
@@ -93,7 +93,7 @@ class Feishu(Connector[FeishuConfig]):
     service_type = "feishu"
     config = FeishuConfig
     limits: ClassVar[Limits] = Limits(
-        text=9_000, unit="bytes", per_second=5, per_second_each=5, formats={"post": 4_000, "card": 7_000}
+        text=9_000, unit="bytes", per_second=100 / 60, per_second_each=100 / 60, formats={"post": 4_000, "card": 7_000}
     )
     abilities: ClassVar = frozenset({"send", "edit", "delete", "records", "targets", "callbacks"})
 
@@ -106,7 +106,8 @@ class Feishu(Connector[FeishuConfig]):
         if not config.app_id:
             return self.limits
         # A text with a picture is a post.
-        return replace(self.limits, text=36_000, caption=self.limits.formats["post"], files=_FILES)
+        caption = self.limits.formats["post"]
+        return replace(self.limits, text=36_000, caption=caption, per_second=1000 / 60, per_second_each=5, files=_FILES)
 
     def test(self, config: FeishuConfig) -> Account:
         """The bot's own description. Of a custom bot nothing can be asked without a post: an empty one is refused."""
@@ -211,7 +212,7 @@ def _chats(config: FeishuConfig, cursor: str | None) -> tuple[list[dict[str, Any
     told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
     with calls.reading():
         found = told["data"]
-        return found.get("items") or [], found.get("page_token") or None if found.get("has_more") else None
+        return found.get("items") or [], calls.onward(found.get("has_more") and found.get("page_token"), cursor)
 
 
 def _message(provider_id: str) -> str:
