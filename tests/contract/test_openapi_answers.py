@@ -352,7 +352,7 @@ def use_messaging(client: Client, receiver: str) -> None:
 
 def use_callbacks(client: Client) -> None:
     callback = "/third-party/{platform}/callback/{integration_id}"
-    place = {"platform": "whatsapp", "integration_id": connect(client, "whatsapp")}
+    place: dict[str, Any] = {"platform": "whatsapp", "integration_id": connect(client, "whatsapp")}
     asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "whatsapp-verify-token"}
     for query in (asked, {}):
         client(f"GET {callback}", query=query, **place)
