@@ -70,7 +70,7 @@ def wrote(platform: str, text: str, *, number: int = 1, person: str = "165055512
             contact = {"profile": {"name": name}, "wa_id": person}
             return _whatsapp(contacts=[contact], messages=[message])
         case "telegram":
-            chat = {"id": int(person), "first_name": name, "type": "private"}
+            chat: dict[str, Any] = {"id": int(person), "first_name": name, "type": "private"}
             message = {"date": 1441645532, "chat": chat, "message_id": number, "from": chat, "text": text}
             return _telegram({"update_id": number, "message": message})
         case "wechat":
