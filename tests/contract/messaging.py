@@ -60,7 +60,7 @@ def wrote(platform: str, text: str, *, number: int = 1, person: str = "165055512
     """Somebody wrote a message; `number` tells it from others."""
     match platform:
         case "whatsapp":
-            message = {
+            message: dict[str, Any] = {
                 "from": person,
                 "id": f"wamid.{number}",
                 "timestamp": "1749416383",
