@@ -28,7 +28,7 @@ def send_message(request: Request, platform: str, body: NewThirdPartyMessage) ->
 
 
 @api.get("/third-party/{platform}/messages")
-def list_messages(
+def list_third_party_messages(
     request: Request, platform: str, query: MessageParameters
 ) -> OffsetPage[ThirdPartyMessage] | CursorPage[ThirdPartyMessage]:
     """List messages that go out or went out, the newest first."""
@@ -36,7 +36,7 @@ def list_messages(
 
 
 @api.get("/third-party/{platform}/messages/{message_id}")
-def get_message(request: Request, platform: str, message_id: str) -> ThirdPartyMessage:
+def get_third_party_message(request: Request, platform: str, message_id: str) -> ThirdPartyMessage:
     """Show a message, and why it failed or waits."""
     return service.get(request.caller.tenant, platform, message_id)
 
