@@ -245,6 +245,7 @@ def _make() -> None:
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
         "MessagingHeardQueue",
+        "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",
@@ -260,6 +261,7 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():
