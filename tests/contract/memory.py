@@ -54,6 +54,7 @@ _SETTINGS = {
     "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
     "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
     "SIGNAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/SignalMessagesQueue",
+    "MESSAGING_HEARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/MessagingHeardQueue",
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
@@ -61,6 +62,8 @@ _SETTINGS = {
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
+    "SCHEDULE_GROUP": "hub",
+    "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -179,6 +182,8 @@ def _atomic_calls() -> Iterator[None]:
     make = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(client: Any, operation: str, parameters: Any) -> Any:
+        if client.meta.service_model.service_name == "apigatewaymanagementapi":
+            return make(client, operation, parameters)  # no moto: its tests have a server of their own
         with one_by_one:
             return make(client, operation, parameters)
 
@@ -238,6 +243,7 @@ def _make() -> None:
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
     client("s3").create_bucket(Bucket="files-bucket")
+    client("scheduler").create_schedule_group(Name="hub")
     sqs = client("sqs")
     for name in (
         "PoisonEventsQueue",
@@ -247,6 +253,7 @@ def _make() -> None:
         "TelegramMessagesQueue",
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
+        "MessagingHeardQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",

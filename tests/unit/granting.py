@@ -32,6 +32,19 @@ IOT_RESOURCES = {
 }
 """What IoT Core's actions are about, where that is no thing (Service Authorization Reference, "AWS IoT")."""
 
+ALWAYS = {
+    ("events", "PutEvents"): ("events:PutEvents", "EventBus"),
+    ("apigatewaymanagementapi", "PostToConnection"): (
+        "execute-api:ManageConnections",
+        "LiveApi/ws/POST/@connections/*",
+    ),
+    ("apigatewaymanagementapi", "DeleteConnection"): (
+        "execute-api:ManageConnections",
+        "LiveApi/ws/DELETE/@connections/*",
+    ),
+}
+"""Calls that need the same whatever they are about."""
+
 CONTEXT = SimpleNamespace(
     aws_request_id="an-invocation", function_name="a-function", get_remaining_time_in_millis=lambda: 240_000
 )
@@ -54,6 +67,10 @@ def logical_id(resource: dict[str, Any] | str) -> str:
             return "*"
         case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:iot:"):
             return text.rpartition(":${AWS::AccountId}:")[2].partition("/")[0]
+        case {"Fn::Sub": str(text)} if ":schedule/${" in text:
+            return text.rpartition(":schedule/${")[2].partition("}")[0]
+        case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:execute-api:"):
+            return text.rpartition(":${AWS::AccountId}:")[2].replace("${LiveApi}", "LiveApi")
         case {"Ref": str(name)}:
             return name
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Fn::GetAtt": str(name)}:
@@ -75,12 +92,14 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}
         case "kms", _:
             return {(f"kms:{operation}", "EncryptionKey")}
-        case "events", "PutEvents":
-            return {("events:PutEvents", "EventBus")}
+        case _ if (service, operation) in ALWAYS:
+            return {ALWAYS[service, operation]}
         case "iot" | "iot-data", _:
             return {(f"iot:{operation}", IOT_RESOURCES.get(operation, "thing"))}
         case "stepfunctions", "StartExecution":
             return {("states:StartExecution", parameters["stateMachineArn"].rpartition(":")[2])}
+        case "scheduler", _:
+            return needed_of_schedules(operation)
         case "s3", _:
             return needed_of_bucket(operation, parameters["Key"])
     raise AssertionError(f"{service}:{operation} is not known here")
@@ -99,6 +118,12 @@ def needed_of_tables(operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"dynamodb:{operation}", table) for table in parameters["RequestItems"]}
     index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
     return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
+
+
+def needed_of_schedules(operation: str) -> Grants:
+    """What a call about a schedule needs: who has it send as a role must be allowed to give it that role."""
+    found = {(f"scheduler:{operation}", "ScheduleGroup")}
+    return found if operation == "DeleteSchedule" else found | {("iam:PassRole", "ScheduleRole")}
 
 
 def needed_of_bucket(operation: str, key: str) -> Grants:

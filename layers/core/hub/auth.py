@@ -14,6 +14,7 @@ import hashlib
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -24,6 +25,9 @@ from hub.store.items import Item
 
 Bucket = Literal["webhooks", "support", "batch", "uploads"]
 """What is limited more tightly than the credential as a whole (CONTRACT section 5)."""
+
+PUBLIC_PERMISSIONS = ["forwarding:read", "forwarding:write", "messaging:read", "messaging:write"]
+"""What a caller without a credential may do where a deployment opens a group to such callers: never administer."""
 
 LIMITS = {"api_key": 1000, "access_token": 500}
 BUCKET_LIMITS: dict[str, int] = {"webhooks": 100, "batch": 100, "uploads": 60}
@@ -125,32 +129,82 @@ def credential_item(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential as a caller shows it, of good form: what its item is found by, and what the token itself says.
+
+    Of an access token that is `scope`, which may be less than its grant allows, and `expires_at` (epoch seconds).
+    """
+
+    found_by: str
+    limit: int
+    scope: frozenset[str] | None = None
+    expires_at: int | None = None
+
+
 def authenticate(token: str, issuer: str, bucket: Bucket | None = None) -> Credential:
     """Accept an API key, or an access token of this issuer, and count the request.
 
     Raises `Unauthorized`, `CredentialExpired` or `RateLimited`.
     """
+    return accept(presented(token, issuer), bucket)
+
+
+def presented(token: str, issuer: str) -> Presented:
+    """Read a token as far as that needs no call. Raises `Unauthorized` or `CredentialExpired`."""
     if not token.startswith(KEY_PREFIX):
-        return _authenticate_jwt(token, issuer, bucket)
+        return _presented_jwt(token, issuer)
     if not _API_KEY.match(token) or checksum(token[:-_CHECKSUM_CHARACTERS]) != token[-_CHECKSUM_CHARACTERS:]:
         raise Unauthorized
-    return _count(credential_hash(token), LIMITS["api_key"], bucket)
+    return Presented(credential_hash(token), LIMITS["api_key"])
 
 
-def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credential:
+def public(tenant: str) -> Presented:
+    """What stands for the credential of a caller without one, who acts as a tenant that the deployment opens.
+
+    All such callers have one limit together.
+    """
+    return Presented(public_credential(tenant), LIMITS["api_key"])
+
+
+def accept(shown: Presented, bucket: Bucket | None = None) -> Credential:
+    """Accept a credential and count the request. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
+    credential = _count(shown.found_by, shown.limit, bucket)
+    if shown.scope is None:
+        return credential
+    return replace(credential, permissions=credential.permissions & shown.scope)
+
+
+def standing(found_by: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Which of up to 100 credentials stand at this moment, and their permissions; counts nothing."""
+    places = [keys.credential(one) for one in found_by]
+    found = table.get_many({table.activity(): places}, consistent=True).values()
+    return {
+        item["pk"].partition("#")[2]: frozenset(item["permissions"])
+        for item in found
+        if item.get("expires_at", times.now() + 1) > times.now()
+    }
+
+
+def _presented_jwt(token: str, issuer: str) -> Presented:
     if not _JWT.match(token):
         raise Unauthorized
     from hub import tokens
 
     claims = tokens.verify(token, issuer)
-    credential = _count(grant_credential(claims["grant"]), LIMITS["access_token"], bucket)
     # A token may carry less than its grant allows (RFC 6749 section 6).
-    return replace(credential, permissions=credential.permissions & frozenset(claims["scope"].split()))
+    scope = frozenset(claims["scope"].split())
+    return Presented(grant_credential(claims["grant"]), LIMITS["access_token"], scope, claims["exp"])
 
 
 def grant_credential(grant_id: str) -> str:
     """What the credential item of a grant is found by, as an API key's by its hash."""
     return f"grant/{grant_id}"
+
+
+def public_credential(tenant: str) -> str:
+    """What the credential item of callers without a credential is found by; nothing that a caller sends leads there."""
+    return f"public/{tenant}"
 
 
 def usage_partition(tenant: str, credential_id: str) -> str:

@@ -51,8 +51,13 @@ AREAS: dict[str, str] = {
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
+    "kook_account.started": "forwarding",
+    "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "forwarding.status": "forwarding",
+    "forwarder.started": "forwarding",
+    "forwarder.stopped": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }
