@@ -289,7 +289,7 @@ def test_a_long_text_goes_out_in_parts_one_after_the_other(telegram: Fake, clock
     telegram.will(TAKEN, BROKEN, TAKEN, TAKEN)
     assert take(of(message, due=1)) == []
     assert take(of(message, due=1)) == [], "the batch comes again"
-    outcome = {"status": "pending", "wait_seconds": 0, "due": None}
+    outcome: dict[str, Any] = {"status": "pending", "wait_seconds": 0, "due": None}
     while outcome["status"] == "pending":
         assert stored(message).status == "pending"
         clock.advance(max(1, outcome["wait_seconds"]))
