@@ -51,6 +51,8 @@ AREAS: dict[str, str] = {
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
+    "kook_account.started": "forwarding",
+    "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
     "forwarder.started": "forwarding",
