@@ -121,10 +121,8 @@ def _button(element: Mapping[str, Any], names: Names) -> list[Span]:
 
 
 def _pictures(elements: Iterable[Mapping[str, Any]]) -> list[Media]:
-    found = [element for element in elements if element.get("type") == "image"]
-    return [
-        Media("image", address, str(one.get("alt") or "")) for one in found if (address := _address(one.get("src")))
-    ]
+    found = [(_address(one.get("src")), one) for one in elements if one.get("type") == "image"]
+    return [Media("image", address, str(one.get("alt") or "")) for address, one in found if address]
 
 
 def _address(told: Any) -> str:

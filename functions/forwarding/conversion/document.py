@@ -1,4 +1,4 @@
-"""What a KOOK message says, whatever its type: text as blocks, pictures and files, what it answers to and who said it."""
+"""What a KOOK message says, whatever its type: blocks of text, pictures and files, what it answers to, who said it."""
 
 from dataclasses import dataclass
 

@@ -1,15 +1,11 @@
 """The messages that a target is sent for one of KOOK's."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from functions.forwarding.conversion import splitting, writers
 from functions.forwarding.conversion.document import Document
 from hub.connectors import texts
 from hub.connectors.protocol import Format, Limits, Media
-
-MAX_PARTS = 20
-"""Of a message: KOOK's longest has ten of the shortest that a target takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +31,8 @@ def parts(document: Document, platform: str, limits: Limits) -> list[Part]:
         is_last = position == len(found) - 1
         together = bool(media) and is_last and texts.length(text, own.unit) <= _caption(own)
         made.append(Part(text, written, media.pop(0) if together else None))
-    made += [Part("", written, one) for one in media]
-    return _bounded(made)
+    return [*made, *(Part("", written, one) for one in media)]
 
 
 def _caption(limits: Limits) -> int:
     return limits.text if limits.caption is None else limits.caption
-
-
-def _bounded(made: Sequence[Part]) -> list[Part]:
-    return list(made[:MAX_PARTS])

@@ -1,4 +1,4 @@
-"""A message's text as blocks of marked spans: what parsers make, what is cut where it is too long, and what is written."""
+"""A message's text as blocks of marked spans: what parsers make, splitting cuts and writers write."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
