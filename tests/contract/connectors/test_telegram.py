@@ -83,7 +83,7 @@ def test_media_are_sent(provider: Fake, kind: Any, method: str, name: str) -> No
 
 def test_a_text_that_is_wrongly_formatted_goes_plain_once(provider: Fake) -> None:
     provider.will(refused(400, "Bad Request: can't parse entities: Can't find end tag"), accepted())
-    CONNECTOR.send(config(provider), message(options={"parse_mode": "HTML"}))
+    CONNECTOR.send(config(provider), message(format="html"))
     assert [asked.json.get("parse_mode") for asked in provider.asked] == ["HTML", None]
     provider.will(refused(400, "Bad Request: can't parse entities"))
     with pytest.raises(Permanent):
@@ -94,7 +94,9 @@ def test_a_text_that_is_wrongly_formatted_goes_plain_once(provider: Fake) -> Non
 def test_a_group_that_became_a_supergroup_is_followed_once(provider: Fake) -> None:
     moved = "Bad Request: group chat was upgraded to a supergroup chat"
     provider.will(refused(400, moved, parameters={"migrate_to_chat_id": -1001234567890}), accepted(-1001234567890))
-    assert CONNECTOR.send(config(provider), message(to="-1234")) == Sent("-1001234567890:1365")
+    assert CONNECTOR.send(config(provider), message(to="-1234")) == Sent(
+        "-1001234567890:1365", moved_to="-1001234567890"
+    )
     assert [asked.json["chat_id"] for asked in provider.asked] == ["-1234", "-1001234567890"]
     provider.will(*[refused(400, moved, parameters={"migrate_to_chat_id": -1}) for _ in range(3)])
     with pytest.raises(Permanent):
