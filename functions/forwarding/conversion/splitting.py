@@ -42,6 +42,7 @@ def _first(blocks: list[Block], writer: Writer, limits: Limits) -> tuple[list[Bl
 def _fitting(blocks: list[Block], writer: Writer, limits: Limits) -> int:
     """How many characters fit with their marks."""
     low, high = 1, min(length(blocks), limits.text)
+    blocks, _ = cut(blocks, high)
     while low < high:
         middle = (low + high + 1) // 2
         if _fits(stripped(cut(blocks, middle)[0], left=False), writer, limits):
