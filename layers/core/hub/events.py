@@ -57,6 +57,7 @@ AREAS: dict[str, str] = {
     "forward.failed": "forwarding",
     "forwarder.started": "forwarding",
     "forwarder.stopped": "forwarding",
+    "forward_bot.disabled": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }
