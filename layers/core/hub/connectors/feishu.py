@@ -91,7 +91,7 @@ class Feishu(Connector[FeishuConfig]):
     service_type = "feishu"
     config = FeishuConfig
     limits: ClassVar[Limits] = Limits(
-        text=9_000, unit="bytes", per_second=5, per_second_each=5, formats={"post": 5_000, "card": 7_000}
+        text=9_000, unit="bytes", per_second=5, per_second_each=5, formats={"post": 4_000, "card": 7_000}
     )
     abilities: ClassVar = frozenset({"send", "edit", "delete", "records", "targets", "callbacks"})
 
