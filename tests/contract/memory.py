@@ -61,6 +61,9 @@ _SETTINGS = {
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
+    "FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardQueue.fifo",
+    "FORWARD_RELEASE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardReleaseQueue",
+    "KOOK_POLL_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:KookPollQueue",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -172,6 +175,8 @@ def _atomic_calls() -> Iterator[None]:
     make = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(client: Any, operation: str, parameters: Any) -> Any:
+        if client.meta.service_model.service_name == "apigatewaymanagementapi":
+            return make(client, operation, parameters)  # no moto: its tests have a server of their own
         with one_by_one:
             return make(client, operation, parameters)
 
@@ -243,9 +248,12 @@ def _make() -> None:
         "SignalMessagesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardReleaseQueue",
+        "KookSchedulesQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
+    sqs.create_queue(QueueName="ForwardQueue.fifo", Attributes={"FifoQueue": "true"})
     events = client("events")
     events.create_event_bus(Name="hub")
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
@@ -256,6 +264,8 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "ForwardRelease",
+        "KookSchedules",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():

@@ -220,7 +220,7 @@ class Api:
 def _accepted(route: Route, request: Request) -> Credential:
     """Whose request it is. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
     if route.permission != "admin" and (tenant := request.public_tenant):
-        return auth.unauthenticated(tenant, route.bucket)
+        return auth.accept(auth.public(tenant), route.bucket)
     return auth.authenticate(request.token(), request.base_url, route.bucket)
 
 
