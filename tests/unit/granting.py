@@ -85,9 +85,7 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
     match service, operation:
         case "dynamodb", _:
             return needed_of_tables(operation, parameters)
-        case "sqs", "SendMessageBatch":
-            return {("sqs:SendMessage", _queue(parameters))}
-        case "sqs", "ChangeMessageVisibilityBatch" | "DeleteMessageBatch":
+        case "sqs", _:
             return {(f"sqs:{operation.removesuffix('Batch')}", _queue(parameters))}
         case "kms", "Sign" | "GetPublicKey":
             # Either may be the one that signs: a parameter of the stack says.
