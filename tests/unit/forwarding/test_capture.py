@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from Cryptodome.Cipher import AES
 from Cryptodome.Util import Padding
-from khl import Cert
+from khl import Cert  # type: ignore[import-untyped]
 
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
@@ -20,7 +20,7 @@ from hub.connectors import callbacks as reading
 from hub.errors import Unavailable
 from tests.conftest import Clock, request_event
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.unit.forwarding.conftest import (
+from tests.unit.forwarding.flow import (
     CHANNEL,
     ENCRYPT_KEY,
     VERIFY_TOKEN,

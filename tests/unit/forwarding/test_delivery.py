@@ -15,7 +15,7 @@ from hub.store import table
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.unit.forwarding.conftest import (
+from tests.unit.forwarding.flow import (
     Lambda,
     changed_event,
     discord_bot,
@@ -223,7 +223,7 @@ def test_an_edit_changes_the_message_and_a_deletion_takes_it_back(
 
 
 def test_a_change_that_the_target_cannot_carry_out_says_so(worker: Lambda, account: StoredAccount) -> None:
-    from tests.unit.forwarding.conftest import new_bot
+    from tests.unit.forwarding.flow import new_bot
 
     with Fake(Reply(200, b"ok")) as slack:
         new_mapping(new_bot("slack", {"webhook_url": f"{slack.url}/services/T0/B0/x"}))

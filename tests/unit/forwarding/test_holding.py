@@ -14,7 +14,7 @@ from hub.connectors import callbacks
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.forwarding.conftest import (
+from tests.unit.forwarding.flow import (
     CALLER,
     Lambda,
     changed_event,
@@ -206,7 +206,7 @@ def test_what_is_held_back_in_the_moment_of_the_check_is_not_forgotten(
         now.append(state.set_held("default", state.get("default"), "checking"))
         return found
 
-    forward._standings = late  # type: ignore[assignment]
+    forward._standings = late
     try:
         # It can not be held back now, and is looked at again in a moment.
         assert len(worker.take(worker.received())) == 1

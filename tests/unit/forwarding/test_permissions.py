@@ -1,5 +1,6 @@
 """The functions of capture and forwarding may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
+import base64
 import json
 from typing import Any
 
@@ -10,12 +11,13 @@ from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.capture import intake
 from functions.forwarding.delivery import forward
+from hub import pacing
 from hub.connectors import callbacks
+from tests.conftest import Clock
 from tests.contract import memory
-from tests.contract.connectors.fakes import Fake, Reply, told
-from tests.unit.forwarding.conftest import (
+from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.unit.forwarding.flow import (
     CALLER,
-    CHANNEL,
     Lambda,
     changed_event,
     discord_bot,
@@ -40,8 +42,6 @@ def test_kook_callbacks(discord: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work("KookCallbacksFunction", "", monkeypatch)
     event = work.event("POST /kook/callback/{callback_id}", None, callback_id=account.callback_id)
     raw = encrypted(said_event(1))
-    import base64
-
     event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
     assert work.run(event)["statusCode"] == 200
     assert work.used == granted("KookCallbacksFunction")
@@ -78,8 +78,19 @@ def test_kook_poll(discord: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("KookPollFunction")
 
 
-def test_forward(worker: Lambda, discord: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.0)
+class Slow(Fake):
+    """Answers when the function's time is over."""
+
+    clock: Clock
+
+    def answer(self, asked: Asked) -> Reply:
+        self.clock.advance(forward.BUDGET_MS / 1000)
+        return super().answer(asked)
+
+
+def test_forward(worker: Lambda, discord: Fake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve = pacing.reserve
+    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
     new_mapping(discord_bot(discord))
     with Fake(told({"code": 0, "message": "", "data": {}})) as kook:
         account = new_account(f"{kook.url}/api/v3")
@@ -95,35 +106,51 @@ def test_forward(worker: Lambda, discord: Fake, monkeypatch: pytest.MonkeyPatch)
         take(changed_event(1, "updated_message", content="y", updated_at=1))
         discord.will(told({"message": "Unknown Webhook", "code": 10015}, 404))
         take(said_event(2))
-    state.set_running(CALLER, False)
-    take(said_event(3))
-    state.set_running(CALLER, True)
-    worker.put(captured.written(captured.Captured("default", "release", "000000000001", "", "", "1", 1)))
-    run(worker, work)
+    with Slow() as late:
+        late.clock = clock
+        late.will(discord_took(3), discord_took(4))
+        held_by = new_mapping(discord_bot(late), "1", channel="3")
+        state.set_running(CALLER, False)
+        take(said_event(3, channel="3"), said_event(4, channel="3"))
+        state.set_running(CALLER, True)
+        worker.put(captured.written(captured.Captured("default", "release", held_by, "", "", "1", 1)))
+        run(worker, work)
     with Fake(Reply(502)) as other:
         new_mapping(discord_bot(other), "2", channel="1")
         take(said_event(4, channel="1"))
     with Fake(told({"message": "slow", "retry_after": 5.0}, 429)) as slow:
         new_mapping(discord_bot(slow), "3", channel="2")
         take(said_event(5, channel="2"))
-    forward._let_go([forward._Received("1", "x", captured.read(json.loads(written(account))))])
-    work.used |= {("sqs:DeleteMessage", "ForwardQueue")}
+    # Of a batch in which another mapping fails, what is done is deleted at once.
+    with Fake(discord_took(6)) as quick:
+        new_mapping(discord_bot(quick), "4", channel="4")
+        new_mapping(discord_bot(quick), "5", channel="5")
+        go = forward._go
+        monkeypatch.setattr(forward, "_go", lambda group, some: go(group, some) if is_first(some) else fail())
+        intake.take("default", account, callbacks.readable(intake.heard, [said_event(6, channel=one) for one in "45"]))
+        received = [*worker.received(), *worker.received()]
+        with pytest.raises(OSError, match="killed"):
+            work.run({"Records": records(received)})
     assert work.used == granted("ForwardFunction")
 
 
-def written(account: StoredAccount) -> str:
-    [heard] = callbacks.readable(intake.heard, [said_event(9, channel=CHANNEL)])
-    [route] = intake.mappings.routes("default", CHANNEL)
-    return captured.message(intake._for("default", account, route, heard, 0)).body
+def is_first(some: Any) -> bool:
+    return bool(some[0].one.said.channel_id == "4")
+
+
+def fail() -> Any:
+    raise OSError("killed")
+
+
+def records(received: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]} for one in received
+    ]
 
 
 def run(worker: Lambda, work: Work) -> None:
     while received := worker.received():
-        records = [
-            {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]}
-            for one in received
-        ]
-        failed = {one["itemIdentifier"] for one in work.run({"Records": records})["batchItemFailures"]}
+        failed = {one["itemIdentifier"] for one in work.run({"Records": records(received)})["batchItemFailures"]}
         for one in received:
             if one["MessageId"] not in failed:
                 url = memory.client("sqs").get_queue_url(QueueName="ForwardQueue.fifo")["QueueUrl"]

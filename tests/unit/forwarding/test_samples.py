@@ -1,32 +1,30 @@
 """Every Lambda of capture and forwarding takes its sample input in `events/` (as `tests/unit/test_samples.py`)."""
 
+from dataclasses import replace
+
 import pytest
 
 from functions.forwarding import state
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.delivery import held
-from hub import schedules
+from hub import connections, schedules
+from hub.connectors.kook import KookConfig
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.forwarding.conftest import CALLER, Lambda, discord_bot, discord_took, new_account, new_mapping, rows
+from tests.unit.forwarding.flow import CALLER, Lambda, discord_bot, discord_took, new_account, new_mapping, rows
 from tests.unit.test_samples import invoke
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-TAKEN = {"batchItemFailures": []}
+TAKEN: dict[str, list[str]] = {"batchItemFailures": []}
 
 
 def test_kook_callbacks(worker: Lambda, discord: Fake) -> None:
     new_mapping(discord_bot(discord))
-    config = {"token": "***", "verify_token": "***"}
-    account = new_account(callback_id="kook_01M7WGNP40DE3B4WZZ6KYE37BC", config=config)
-    shown, sealed = accounts.connections.closed(
-        "default", accounts.place(account.id), accounts.KookConfig(token="t", verify_token="xxxxxxxxxxxx")
-    )
-    changed = accounts.replace
-    from dataclasses import replace
-
-    changed("default", account, replace(account, config=shown, sealed=sealed, version=2))
+    account = new_account(callback_id="kook_01M7WGNP40DE3B4WZZ6KYE37BC")
+    plain = KookConfig(token="1/MTA2MjE=/kook-bot-token", verify_token="xxxxxxxxxxxx")
+    shown, sealed = connections.closed("default", accounts.place(account.id), plain)
+    accounts.replace("default", account, replace(account, config=shown, sealed=sealed, version=2))
     answer = invoke("KookCallbacksFunction")
     assert (answer["statusCode"], answer["body"]) == (200, "{}")
     assert [body["message_id"] for body in worker.bodies()] == ["67e2a5a6-5cf0-4a6e-9d3c-000000000001"]
