@@ -257,6 +257,7 @@ def _make() -> None:
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
         "MessagingHeardQueue",
+        "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "ForwardReleaseQueue",
@@ -277,6 +278,7 @@ def _make() -> None:
         "SignalMessages",
         "ForwardRelease",
         "KookSchedules",
+        "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():
