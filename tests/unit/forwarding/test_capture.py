@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from Cryptodome.Cipher import AES
 from Cryptodome.Util import Padding
-from khl import Cert  # type: ignore[import-untyped]
+from khl import Cert
 
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
