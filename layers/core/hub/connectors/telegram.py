@@ -185,7 +185,7 @@ def _send(config: TelegramConfig, message: Outgoing, chat_id: str) -> Any:
             raise
         try:
             return _attached(config, message, message.media, to)
-        except files.NOT_HAD:
+        except files.Unfit:
             raise error from None
 
 
