@@ -32,7 +32,8 @@ from hub.connectors.protocol import (
 
 API = "https://api.telegram.org"
 MAX_PHOTO = 10 * 1024 * 1024
-MAX_FILE = 50 * 1024 * 1024
+MAX_FILE = files.MAX_BYTES
+"""Telegram itself takes 50 MB."""
 _SENDING: dict[MediaKind, tuple[str, str]] = {
     "image": ("sendPhoto", "photo"),
     "video": ("sendVideo", "video"),
