@@ -177,6 +177,10 @@ class Feishu(Connector[FeishuConfig]):
         with calls.reading():
             return Page([Target(str(one["chat_id"]), str(one.get("name") or "")) for one in found], following)
 
+    def reads(self, config: FeishuConfig) -> bool:
+        """An app's bot reads, a custom bot does not."""
+        return bool(config.app_id)
+
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
         found, following = _chats(config, cursor)
