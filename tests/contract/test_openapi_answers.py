@@ -480,7 +480,7 @@ def check(exchange: Exchange) -> None:
     response = OPERATIONS[exchange.route]["responses"][str(exchange.status)]
     if "$ref" in response:
         response = DESCRIPTION["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    optional = {"Idempotency-Replayed", "Retry-After"}
+    optional = {"Idempotency-Replayed", "Link", "Retry-After"}
     assert set(response["headers"]) - optional <= set(exchange.headers)
     if "content" not in response:
         assert exchange.body == ""
