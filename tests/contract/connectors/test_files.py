@@ -6,7 +6,7 @@ import pytest
 
 from hub.connectors import files
 from hub.connectors.files import File
-from hub.connectors.protocol import Media
+from hub.connectors.protocol import Media, Temporary
 from tests.contract.connectors.fakes import PNG, SILENT, Fake, Reply, picture
 
 
@@ -95,13 +95,21 @@ def test_nobody_is_led_inside(provider: Fake, address: str) -> None:
         fetched(f"{provider.url}/a")
 
 
-def test_no_more_files_are_held_at_once_than_fit(provider: Fake) -> None:
+def test_no_more_files_are_held_at_once_than_fit(provider: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WAIT_SECONDS", 0.01)
     provider.will(*[picture()] * files.MAX_AT_ONCE)
     held = [files.fetched(Media("image", f"{provider.url}/a"), 1000) for _ in range(files.MAX_AT_ONCE)]
     for one in held:
         one.__enter__()
-    assert not files._room.acquire(blocking=False)
+    with pytest.raises(Temporary, match="busy"):
+        fetched(f"{provider.url}/a")
     for one in held:
         one.__exit__(None, None, None)
     assert files._room.acquire(blocking=False)
     files._room.release()
+
+
+@pytest.mark.parametrize("kind", ["", "text/html\r\n X-Evil: 1", 'a"b/c', "image", 'image/png; charset="x'])
+def test_a_type_that_is_none_is_not_passed_on(provider: Fake, kind: str) -> None:
+    provider.will(picture(headers={"Content-Type": kind}))
+    assert fetched(f"{provider.url}/a.png").type in ("application/octet-stream", "image/png")
