@@ -84,9 +84,8 @@ types: venv ## Types (mypy --strict)
 	@mypy
 
 .PHONY: templates
-templates: venv ## template.yaml against the services' schemas (sam validate, cfn-lint)
+templates: venv ## template.yaml against the services' schemas (sam validate, which runs cfn-lint)
 	@sam validate --lint --region us-east-1
-	@cfn-lint
 
 .PHONY: security
 security: ## template.yaml against security rules (checkov)

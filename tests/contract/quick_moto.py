@@ -211,7 +211,8 @@ def _query(table: Any, hash_key: Any, *rest: Any, **more: Any) -> Any:
         items = sorted(table.items.get(hash_key, {}).values(), key=lambda item: item.range_key.value)
     else:
         every = (item for items in table.items.values() for item in items.values())
-        found = (one for one in every if one.attrs.get(partition) == hash_key and sort in one.attrs)
+        held = (one for one in every if partition in one.attrs and sort in one.attrs)
+        found = (one for one in held if one.attrs[partition] == hash_key)
         items = sorted(found, key=lambda item: item.attrs[sort].value)
     with patch.object(table, "all_items", lambda: items):
         return _QUERY(table, hash_key, *rest, **more)

@@ -106,6 +106,7 @@ def dynamodb_answers() -> Iterator[Any]:
         lambda: dynamodb.query(**query, ScanIndexForward=False, ExpressionAttributeValues=wanted),
         lambda: dynamodb.batch_get_item(RequestItems={"Table": {"Keys": [KEY, KEY | {"sk": {"S": "2"}}]}}),
         lambda: dynamodb.batch_write_item(RequestItems={"Table": [{"DeleteRequest": {"Key": KEY}}]}),
+        lambda: dynamodb.put_item(TableName="Table", Item=KEY),
         lambda: dynamodb.put_item(TableName="Absent", Item=KEY),
     ]
     for ask in asked:
