@@ -60,6 +60,10 @@ _SETTINGS = {
     ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
+    "INTEGRATION_EVENTS_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:IntegrationEventsQueue",
+    "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
+    "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
@@ -254,8 +258,11 @@ def _make() -> None:
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
         "MessagingHeardQueue",
+        "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "IntegrationEventsQueue",
+        "IntegrationForwardQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
@@ -269,6 +276,8 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "IntegrationEvents",
+        "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():
@@ -281,6 +290,7 @@ def _make() -> None:
         "MessagingRetryStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
+        "IntegrationSyncStateMachine",
     ):
         client("stepfunctions").create_state_machine(
             name=name,
