@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -19,7 +19,9 @@ SERVICES: dict[str, Callable[[], Any]] = {
     "iot": aws.iot,
     "iot_data": aws.iot_data,
     "kms": aws.kms,
+    "live_connections": aws.live_connections,
     "s3": aws.s3,
+    "scheduler": aws.scheduler,
     "sqs": aws.sqs,
     "stepfunctions": aws.stepfunctions,
 }
@@ -43,6 +45,10 @@ class Call:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    def without_answer(self) -> "Call":
+        """What it cost, without what came back: pages of thousands of rows are not kept to be counted."""
+        return replace(self, parsed={}, headers={}, body=b"")
 
     @property
     def failed(self) -> bool:

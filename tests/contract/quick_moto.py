@@ -51,11 +51,12 @@ def quick_moto() -> Iterator[None]:
         yield
 
 
-def _process_request(_: BotocoreStubber, request: Any) -> Any:
+def _process_request(stubber: BotocoreStubber, request: Any) -> Any:
     url = request.url.partition("?")[0]
-    answer = _answering(url)
+    # Keys of objects stand in the path: what answers them is found by the host, and is the same for every key.
+    answer = next((answer for pattern, answer in _patterns(url.split("/")[2]) if pattern.match(url)), None)
     if answer is None:
-        return 404, {}, "Not yet implemented"
+        return _PROCESS_REQUEST(stubber, request)
     normal = normalize_request(request)
     try:
         return answer(normal, normal.raw_url, normal.headers)
@@ -63,24 +64,15 @@ def _process_request(_: BotocoreStubber, request: Any) -> Any:
         return error.code, error.get_headers(), error.get_body()
 
 
-def _answering(url: str) -> Callable[..., Any] | None:
-    # Keys of objects stand in the path: what answers them is found by the host, and is the same for every key.
-    for pattern, answer in _patterns(url.split("/")[2]):
-        if pattern.match(url):
-            return answer
-    return None
-
-
 @cache
 def _patterns(host: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
     """What answers a host's URLs, in the order that moto tries them."""
-    found: list[tuple[re.Pattern[str], Callable[..., Any]]] = []
-    for service, pattern in backend_url_patterns:
-        if pattern.match(f"https://{host}/"):
-            regions = backends.get_backend(service)[_ACCOUNT]  # type: ignore[call-overload]
-            backend = regions[_REGION if _REGION in regions else "aws"]
-            found += [(re.compile(url), answer) for url, answer in backend.urls.items()]
-    return found
+    service = next((service for service, pattern in backend_url_patterns if pattern.match(f"https://{host}/")), None)
+    if service is None:
+        return []
+    regions = backends.get_backend(service)[_ACCOUNT]  # type: ignore[call-overload]
+    backend = regions[_REGION if _REGION in regions else "aws"]
+    return [(re.compile(url), answer) for url, answer in backend.urls.items()]
 
 
 def _request_id(headers: dict[str, Any] | None = None) -> str:
@@ -241,6 +233,7 @@ def _encoded(value: Any) -> str:
     return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
 
 
+_PROCESS_REQUEST = BotocoreStubber.process_request
 _SIGN = RequestSigner.sign
 _READ_REQUEST: Any = RequestReader._parse_structure
 _WRITE_ANSWER = BaseJSONSerializer._serialize_type_structure
