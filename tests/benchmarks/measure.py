@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, check
+from tests.benchmarks.rows import forget
 from tests.benchmarks.subject import Subject
 from tests.benchmarks.subjects import KEYS, subjects
 
@@ -27,7 +28,11 @@ class Sample:
 
 def run_all(deployment: Deployment, receiver: str, recorder: Recorder) -> list[Sample]:
     """Measure every subject, each in a tenant of its own."""
-    return [_run(deployment, receiver, recorder, subject) for subject in subjects()]
+    samples = []
+    for subject in subjects():
+        samples.append(_run(deployment, receiver, recorder, subject))
+        forget()
+    return samples
 
 
 def _run(deployment: Deployment, receiver: str, recorder: Recorder, subject: Subject) -> Sample:

@@ -41,3 +41,18 @@ def copies(table_name: str, item: dict[str, Any], changes: list[dict[str, Any]])
             made.attrs[name] = value
         made.hash_key, made.range_key = changed.get("pk", original.hash_key), changed.get("sk", original.range_key)
         items[made.hash_key][made.range_key] = made
+
+
+def forget() -> None:
+    """Empty the tables and their streams: what one subject made would be looked through and kept for all others."""
+    from moto.core.model_instances import reset_model_data
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    from tests.contract.memory import REGION
+
+    for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
+        table.items.clear()
+        if table.stream_shard is not None:
+            table.stream_shard.items.clear()
+    reset_model_data()
