@@ -52,6 +52,7 @@ _SETTINGS = {
     "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
     "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
     "SIGNAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/SignalMessagesQueue",
+    "MESSAGING_HEARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/MessagingHeardQueue",
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
@@ -243,6 +244,7 @@ def _make() -> None:
         "TelegramMessagesQueue",
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
+        "MessagingHeardQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",

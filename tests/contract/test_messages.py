@@ -81,8 +81,9 @@ def test_the_status_is_a_json_string_and_moves_forward_only(deployment: Deployme
     for before in ("pending", "sent"):
         service.move(deployment.tenant, "telegram", made, before)
     assert deployment.call("GET", path).json == status
-    changes = [one for one in memory.published() if one["detail-type"] == "message.status"]
-    assert [one["detail"]["data"]["status"] for one in changes] == [status]
+    changes = [one for one in memory.published() if one["detail-type"] in ("message.sent", "message.status")]
+    name = "message.sent" if status == "sent" else "message.status"
+    assert [(one["detail-type"], one["detail"]["data"]["status"]) for one in changes] == [(name, status)]
 
 
 def test_a_delivered_message_has_not_failed_and_a_gone_one_is_left(deployment: Deployment) -> None:
