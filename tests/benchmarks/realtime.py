@@ -38,12 +38,13 @@ def _push(count: int, listeners: int) -> Callable[[Tenant, str], Callable[[], An
         os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{receiver}/ok"
         for _number in range(listeners):
             tenant.deployment.run(CONNECTIONS, _opening(tenant))
-        return lambda: {"Records": [_forwarded(tenant.name, number) for number in range(count)]}
+        return lambda: {"Records": [forwarded(tenant.name, number) for number in range(count)]}
 
     return events_of
 
 
-def _forwarded(tenant: str, number: int) -> dict[str, Any]:
+def forwarded(tenant: str, number: int) -> dict[str, Any]:
+    """A message of a queue: the event of one that was forwarded."""
     data = {
         "message_id": ids.new("msg"),
         "number": 1,

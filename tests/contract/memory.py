@@ -59,6 +59,8 @@ _SETTINGS = {
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
+    "FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
+    "FORWARD_FIGURES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
@@ -247,6 +249,7 @@ def _make() -> None:
         "MessagingHeardQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardFiguresQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
@@ -256,6 +259,7 @@ def _make() -> None:
     for name in (
         "Totals",
         "SupportStatistics",
+        "ForwardFigures",
         "WhatsAppMessages",
         "TelegramMessages",
         "WeChatMessages",
