@@ -85,8 +85,8 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
     match service, operation:
         case "dynamodb", _:
             return needed_of_tables(operation, parameters)
-        case "sqs", "SendMessageBatch":
-            return {("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2])}
+        case "sqs", _:
+            return {(f"sqs:{operation.removesuffix('Batch')}", parameters["QueueUrl"].rpartition("/")[2])}
         case "kms", "Sign" | "GetPublicKey":
             # Either may be the one that signs: a parameter of the stack says.
             return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}

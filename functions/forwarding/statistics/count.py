@@ -56,11 +56,10 @@ def _count(place: _Day, some: Sequence[tuple[str, Ending]]) -> list[str]:
 def _do(others: Sequence[_Message]) -> list[str]:
     """Tell states that may have changed, and clear logs; answers with SQS's ids of those that are to come again."""
     again: list[str] = []
-    # Two changes of one batch are one to be told.
-    told: dict[str, _Message] = {str(message["tenant"]): (message_id, message) for message_id, message in others}
     clearings = [one for one in others if one[1]["type"] == clearing.TYPE]
-    changes = [one for one in told.values() if one[1]["type"] != clearing.TYPE]
-    for message_id, message in [*changes, *clearings]:
+    # Two changes of one batch are one to be told.
+    changes = {one[1]["tenant"]: one for one in others if one[1]["type"] != clearing.TYPE}
+    for message_id, message in [*changes.values(), *clearings]:
         try:
             if message["type"] == clearing.TYPE:
                 clearing.go_on(clearing.read(message))
