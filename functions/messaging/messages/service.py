@@ -48,7 +48,7 @@ def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> Third
         created_at=now,
         updated_at=now,
     )
-    store.add(caller.tenant, message, events.event("message.created", caller, told(message)))
+    store.add(caller.tenant, message, created_event(caller, message))
     return shown(message)
 
 
@@ -96,6 +96,11 @@ def is_forward(before: Status, after: Status) -> bool:
 def touched(before: StoredMessage) -> StoredMessage:
     """The next version of a message."""
     return replace(before, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
+
+
+def created_event(caller: Caller, message: StoredMessage) -> dict[str, Any]:
+    """The event of a new message, which queues it."""
+    return events.event("message.created", caller, told(message))
 
 
 def sent_event(tenant: str, message: StoredMessage) -> dict[str, Any]:

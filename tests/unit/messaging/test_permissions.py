@@ -10,6 +10,7 @@ from tests.conftest import Deployment
 from tests.contract.messaging import became, connect, wechat_query, wrote
 from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
+from tests.unit.test_samples import sample
 
 
 @pytest.fixture
@@ -70,3 +71,10 @@ def test_messaging_heard(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.batch(*bodies) == {"batchItemFailures": []}
     assert service.status("default", "whatsapp", made) == "read"
     assert work.used == granted("MessagingHeardFunction")
+
+
+def test_messaging_replies(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("MessagingRepliesFunction", tenant, monkeypatch)
+    for _ in range(2):
+        assert work.run(sample("MessagingRepliesFunction")) == {"batchItemFailures": []}
+    assert work.used == granted("MessagingRepliesFunction")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from functions.messaging.messages.models import ListParameters
+from functions.messaging.messages import service
+from functions.messaging.messages.models import ListParameters, MessageParameters
 from functions.messaging.received import service as received
 from hub import ids
 from tests.contract import memory
@@ -30,3 +31,9 @@ def test_messaging_heard() -> None:
     assert invoke("MessagingHeardFunction") == invoke("MessagingHeardFunction") == {"batchItemFailures": []}
     (kept,) = received.listed("default", "whatsapp", ListParameters()).items
     assert (kept["from"], kept["content"]) == ("+8613800138000", "你好，我想咨询产品")
+
+
+def test_messaging_replies() -> None:
+    assert invoke("MessagingRepliesFunction") == invoke("MessagingRepliesFunction") == {"batchItemFailures": []}
+    (made,) = service.listed("default", "whatsapp", MessageParameters()).items
+    assert (made["to"], made["content"], made["status"]) == ("+8613800138000", "您好，请问需要什么帮助？", "pending")
