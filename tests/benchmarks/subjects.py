@@ -378,6 +378,7 @@ def _workers() -> list[Subject]:
         Subject("totals, 1 event", customers.TOTALS, _total(1)),
         *files.workers(),
         *device_commands.workers(),
+        *integrations.workers(),
         *realtime.workers(),
         *forward_figures.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
