@@ -184,6 +184,7 @@ def _send(caller: events.Caller) -> None:
 def _forward(caller: events.Caller) -> None:
     """A message that goes to one target and not to another, while forwarding is stopped and started."""
     from functions.forwarding import state
+    from functions.forwarding.bots import store as bots
     from functions.forwarding.messages import store
     from functions.forwarding.system import status
 
@@ -213,6 +214,10 @@ def _forward(caller: events.Caller) -> None:
     for running in (False, True):
         state.set_running(caller, running)
         status.tell(caller)
+    now = times.now_ms()
+    bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
+    bots.add(caller.tenant, bot)
+    assert bots.disable(caller.tenant, bot, {"code": "10015", "message": "Unknown Webhook"})
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:

@@ -99,6 +99,9 @@ def test_the_credential_may_come_in_four_ways_and_is_needed(
         {"protocols": ["bearer", "wrong"]},
     ):
         assert listeners.refusal(**refused) == 401
+    administrator = {name: stack.description[f"admin_{name}"] for name in ("email", "password")}
+    signed_in = stack.first_client().post("/api/auth/login", administrator).json()
+    listeners.open({"Authorization": f"Bearer {signed_in['token']}"})
     deaf = api.new_key("deaf", permissions=["webhooks:read"])["key"]
     assert listeners.refusal({"X-API-Token": deaf}) == 403
     listeners.say(told[0], "ping")
