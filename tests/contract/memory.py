@@ -58,6 +58,7 @@ _SETTINGS = {
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
+    "CONTACT_SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ContactSyncStateMachine",
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
@@ -299,6 +300,7 @@ def _make() -> None:
         "WebhookRetryStateMachine",
         "WebhookReplayStateMachine",
         "MessagingRetryStateMachine",
+        "ContactSyncStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
         "IntegrationSyncStateMachine",

@@ -52,6 +52,7 @@ BODIES: dict[str, Any] = {
     },
     "PATCH /v1/orders/{order_id}": {"note": "a"},
     "POST /third-party/{platform}/messages": {"to": "42", "from": "a", "content": "a"},
+    "POST /third-party/{platform}/contacts/sync": {"userId": "user-uuid"},
     "POST /v1/tickets": {"title": "a"},
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
     "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},

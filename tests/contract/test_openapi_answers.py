@@ -351,6 +351,14 @@ def use_messaging(client: Client, receiver: str) -> None:
         client(f"GET {place}", query=query, platform="telegram")
     client("GET /third-party/{platform}/received", platform="telegram")
     client(f"GET {place}", platform="line")
+    contacts, user = "/third-party/{platform}/contacts", {"userId": "user-uuid"}
+    for platform in ("telegram", "wechat"):
+        client(f"POST {contacts}/sync", user, platform=platform)
+    for query in (user, {**user, "cursor": ""}, {**user, "platformUserId": "+8613800138000"}, {}):
+        client(f"GET {contacts}", query=query, platform="telegram")
+    for query in (user, {"userId": "another"}):
+        client(f"GET {contacts}/sync", query=query, platform="telegram")
+    assert [one.status for one in client.exchanges[-8:]] == [200, 422, 200, 200, 200, 400, 200, 404]
     use_callbacks(client)
 
 
@@ -476,7 +484,7 @@ def check(exchange: Exchange) -> None:
     response = OPERATIONS[exchange.route]["responses"][str(exchange.status)]
     if "$ref" in response:
         response = DESCRIPTION["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    optional = {"Idempotency-Replayed", "Retry-After"}
+    optional = {"Idempotency-Replayed", "Link", "Retry-After"}
     assert set(response["headers"]) - optional <= set(exchange.headers)
     if "content" not in response:
         assert exchange.body == ""

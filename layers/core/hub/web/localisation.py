@@ -76,6 +76,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "precondition_failed": ("资源已被修改,请重新获取后再试", "The resource has changed since it was read"),
     "payload_too_large": ("请求体过大,最大 {limit} 字节", "The body is too large: {limit} bytes at most"),
     "unsupported_media_type": ("不支持的内容类型,请使用 {expected}", "Unsupported content type: use {expected}"),
+    "sync_running": ("同步正在进行,请稍后再试", "A sync is running: wait for its end"),
+    "provider_refused": ("{platform} 拒绝了请求: {text} ({reason})", "{platform} refused it: {text} ({reason})"),
     "no_connection": ("没有可用的 {platform} 集成", "There is no {platform} integration to send over"),
     "unprocessable": ("业务规则校验失败", "A business rule does not allow this"),
     "D5.unprocessable": ("验证失败", "Validation failed"),
