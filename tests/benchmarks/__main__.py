@@ -3,6 +3,8 @@
 import argparse
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.benchmarks.deployment import ROOT, deployed
 from tests.benchmarks.receiver import receiving
@@ -20,16 +22,16 @@ def main() -> None:
     from tests.benchmarks import cpu, imports, measure, prices, report, scale
     from tests.benchmarks.calls import Recorder
 
-    with receiving() as receiver:
+    with receiving() as receiver, TemporaryDirectory() as directory:
         with deployed(receiver) as deployment:
             recorder = Recorder()
             _say("calls", started)
-            samples = measure.run_all(deployment, receiver, recorder)
+            samples = measure.run_all(deployment, receiver, recorder, Path(directory))
             windows = measure.windows(deployment, recorder)
             _say(f"lists of {rows:,} rows", started)
             scales = scale.measure(deployment, receiver, recorder, rows)
         _say("CPU", started)
-        timings = cpu.time_all(samples, deployment.environment, invocations)
+        timings = cpu.time_all(Path(directory), deployment.environment, invocations)
     _say("imports", started)
     imported = imports.measure(import_runs, deployment.environment)
     prices_used = prices.latest()

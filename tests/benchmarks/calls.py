@@ -46,10 +46,6 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
-    def without_answer(self) -> "Call":
-        """What it cost, without what came back: pages of thousands of rows are not kept to be counted."""
-        return replace(self, parsed={}, headers={}, body=b"")
-
     @property
     def failed(self) -> bool:
         """Whether AWS answered with an error, such as a condition that did not hold."""
@@ -71,6 +67,10 @@ class Calls:
     def write_units(self) -> int:
         """DynamoDB write units."""
         return sum(call.write_units for call in self.made)
+
+    def without_answers(self) -> "Calls":
+        """What they cost, without what came back."""
+        return Calls([replace(call, parsed={}, headers={}, body=b"") for call in self.made])
 
     def of(self, service: str) -> list[Call]:
         """Those to one service."""

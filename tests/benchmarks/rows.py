@@ -1,6 +1,7 @@
 """Rows straight into moto's tables: over HTTP a hundred thousand would take an hour."""
 
 import copy
+import gc
 from typing import Any
 
 
@@ -56,3 +57,5 @@ def forget() -> None:
         if table.stream_shard is not None:
             table.stream_shard.items.clear()
     reset_model_data()
+    # Each function's module froze what was there when it was read, this garbage too.
+    gc.unfreeze()

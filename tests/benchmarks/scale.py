@@ -233,7 +233,7 @@ def _compare(
         event = question.event(one)
         with recorder.recording() as made:
             answer = deployment.run(question.module, event).value
-        calls.append(Calls([call.without_answer() for call in made.made]))
+        calls.append(made.without_answers())
         status.append(answer.get("statusCode", 200))
     return Scale(question.name, rows, (calls[0], calls[1]), (status[0], status[1]), question.note)
 
