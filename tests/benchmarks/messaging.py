@@ -81,7 +81,7 @@ def _message(route: str, body: Any = None, *, made: int = 0, **query: str) -> Ev
     def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
         _bot(tenant, receiver)
         found = [_new(tenant) for _ in range(made)]
-        place = {"message_id": found[-1]} if "{message_id}" in route else {}
+        place: dict[str, Any] = {"message_id": found[-1]} if "{message_id}" in route else {}
         return lambda: tenant.event(route, body, query=query or None, platform="telegram", **place)
 
     return events_of

@@ -1,4 +1,4 @@
-"""Loopback receivers in a process of their own: keep-alive, `/ok` answers 200, `/fail` 500, `/telegram` as a bot's API."""
+"""Loopback receivers in a process of their own: keep-alive, `/ok` answers 200, `/fail` 500, `/telegram` as a bot does."""
 
 import asyncio
 import multiprocessing
