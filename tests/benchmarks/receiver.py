@@ -1,4 +1,4 @@
-"""Loopback receivers in a process of their own: keep-alive, `/ok` answers 200, `/fail` 500, `/telegram` as a bot does."""
+"""Loopback receivers in a process of their own: `/ok` answers 200, `/fail` 500, `/telegram` as a bot does, at once."""
 
 import asyncio
 import multiprocessing
