@@ -58,6 +58,7 @@ _SETTINGS = {
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
+    "CONTACT_SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ContactSyncStateMachine",
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
@@ -65,9 +66,13 @@ _SETTINGS = {
     "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
     "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
+    "FORWARD_FIGURES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
+    "FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardQueue.fifo",
+    "FORWARD_RELEASE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardReleaseQueue",
+    "KOOK_POLL_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:KookPollQueue",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -261,21 +266,28 @@ def _make() -> None:
         "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardFiguresQueue",
+        "ForwardReleaseQueue",
+        "KookSchedulesQueue",
         "IntegrationEventsQueue",
         "IntegrationForwardQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
+    sqs.create_queue(QueueName="ForwardQueue.fifo", Attributes={"FifoQueue": "true"})
     events = client("events")
     events.create_event_bus(Name="hub")
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
     for name in (
         "Totals",
         "SupportStatistics",
+        "ForwardFigures",
         "WhatsAppMessages",
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "ForwardRelease",
+        "KookSchedules",
         "IntegrationEvents",
         "MessagingReplies",
     ):
@@ -288,6 +300,7 @@ def _make() -> None:
         "WebhookRetryStateMachine",
         "WebhookReplayStateMachine",
         "MessagingRetryStateMachine",
+        "ContactSyncStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
         "IntegrationSyncStateMachine",
