@@ -18,6 +18,7 @@ from local.openapi.examples import EXAMPLES
 from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
+from tests.contract.described_figures import use_forward_figures
 from tests.contract.described_files import use_files
 from tests.contract.messaging import CONFIGS, wrote
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
@@ -114,7 +115,9 @@ def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Client:
     return client
 
 
-def test_real_answers_are_what_the_description_says(client: Client, server: Server, receiver: str) -> None:
+def test_real_answers_are_what_the_description_says(
+    client: Client, server: Server, receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use_api_keys(client)
     use_webhooks(client, receiver)
     use_users(client)
@@ -127,6 +130,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_integrations(client, receiver)
     use_messaging(client, receiver)
     use_statistics(client)
+    use_forward_figures(client, monkeypatch)
     use_oauth(server)
     use_oauth_wrongly(server)
     use_sign_in(server)

@@ -130,6 +130,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mapping_exists": ("相同的映射已存在", "There is a mapping from this channel to this target already"),
     "wrong_password": ("邮箱或密码错误", "The email or the password is wrong"),
     "password_changed": ("密码修改成功,请重新登录", "The password is changed: sign in again"),
+    "logs_clearing": ("旧日志正在后台清除", "Old messages are being cleared in the background"),
+    "system_started": ("服务启动成功", "Forwarding is started"),
+    "system_stopped": (
+        "服务已停止,消息将保留到再次启动",
+        "Forwarding is stopped: messages wait until it is started again",
+    ),
+    "system_restarted": ("服务重启成功", "Forwarding is restarted"),
+    "updates_not_configured": ("未配置更新地址", "No address is configured at which releases are told"),
+    "updates_unreachable": ("无法获取最新版本: {reason}", "The latest release cannot be read: {reason}"),
     "not_signed_in": ("该操作需要用户登录", "This needs a signed-in user, not an API key"),
     # What is wrong with a field.
     "missing": ("不能为空", "is required"),
@@ -298,6 +307,10 @@ SOLUTIONS: dict[str, tuple[str, str]] = {
     "UNSUPPORTED_MEDIA_TYPE": ("请设置 Content-Type 为 application/json", "Set Content-Type to application/json"),
     "UNPROCESSABLE": ("请检查业务规则", "Check the rule that the message names"),
     "INVALID_CREDENTIALS": ("请检查邮箱和密码", "Check the email and the password"),
+    "UPDATES_UNREACHABLE": (
+        "请稍后重试,如仍失败请检查部署参数 UpdatesUrl",
+        "Retry later; if it persists, check the deployment parameter UpdatesUrl",
+    ),
     "RATE_LIMITED": ("请稍后重试", "Wait and retry"),
     "UNAVAILABLE": ("请稍后重试", "Wait and retry"),
     "CHANGE_RUNNING": ("请等待导入或恢复完成后重试", "Wait for the import or the restore to end, then retry"),
