@@ -4,9 +4,11 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import requests
 
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.contract.messaging import wrote
@@ -221,6 +223,19 @@ def test_an_address_book_of_ten_thousand_goes_on_in_the_background_whatever_dies
     assert last["name"] == "备注 o010199"
 
 
+def send_surely(api: Client, number: int) -> None:
+    """Send a message, as a careful client does: an answer that does not come is asked for again with the same key."""
+    body = {"to": str(number + 1), "from": "hub_bot", "content": f"第 {number} 条"}
+    for _ in range(5):
+        with suppress(requests.Timeout):
+            answer = api.post(PATH, body, headers={"Idempotency-Key": f"message-{number}"})
+            if answer.status_code == 201:
+                return
+            assert answer.status_code in (409, 429, 503), answer.text
+            time.sleep(int(answer.headers.get("Retry-After", 1)))
+    pytest.fail(f"message {number} was not taken")
+
+
 MESSAGES = 1000
 PER_SECOND = 30
 
@@ -231,11 +246,13 @@ def test_a_thousand_messages_at_the_pace_that_the_platform_takes(api: Client, st
         connect(api, telegram.url)
         # A key takes a thousand requests a minute, and the first one has made some.
         keys = [api.with_key(api.new_key(f"{number}", permissions=["write"])["key"]) for number in range(2)]
-        started = time.monotonic()
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda number: send(keys[number % 2], f"第 {number} 条", str(number + 1)), range(MESSAGES)))
+        stack.set_polling("MessagingSendFunction", enabled=False)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda number: send_surely(keys[number % 2], number), range(MESSAGES)))
+        eventually(lambda: stack.waiting("TelegramMessagesQueue") == MESSAGES, "all are queued", seconds=120)
+        stack.set_polling("MessagingSendFunction", enabled=True)
         eventually(lambda: len(telegram.taken) >= MESSAGES, "all are sent", seconds=240, pause=0.5)
-        seconds = telegram.taken[-1][0] - started
+        seconds = telegram.taken[-1][0] - telegram.taken[0][0]
         eventually(lambda: not stack.waiting("TelegramMessagesQueue"), "the queue is empty", seconds=60)
         sent = Counter(chat for _, chat in telegram.taken)
     for key in keys:
