@@ -9,6 +9,7 @@ from hub import events, ids, times
 from tests.benchmarks import (
     conversations,
     customers,
+    delivery,
     device_commands,
     devices,
     files,
@@ -49,8 +50,10 @@ def subjects() -> list[Subject]:
         *devices.subjects(),
         *device_commands.subjects(),
         *statistics.subjects(),
+        *delivery.subjects(),
         *_reference(),
         *_workers(),
+        *delivery.workers(),
     ]
 
 
