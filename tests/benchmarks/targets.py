@@ -201,8 +201,8 @@ _CPU_REASONS = {
     "POST /api/auth/change-password": _SCRYPT,
 }
 _COST_REASONS = {
-    "forwarded message": "the callback's request and the event on the bus are two dollars of it, and with three mappings "
-    "a callback the first is shared; the rest is one write with its index, the FIFO queue, and the wait for the target",
+    "forwarded message": "two dollars of it are the callback's request, which several mappings share, and the event on "
+    "the bus; the rest is one write with its index, the FIFO queue, and the wait for the target",
 }
 
 
