@@ -58,6 +58,7 @@ _SETTINGS = {
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
+    "CONTACT_SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ContactSyncStateMachine",
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
@@ -65,6 +66,7 @@ _SETTINGS = {
     "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
     "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
+    "FORWARD_FIGURES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
@@ -264,6 +266,7 @@ def _make() -> None:
         "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardFiguresQueue",
         "ForwardReleaseQueue",
         "KookSchedulesQueue",
         "IntegrationEventsQueue",
@@ -278,6 +281,7 @@ def _make() -> None:
     for name in (
         "Totals",
         "SupportStatistics",
+        "ForwardFigures",
         "WhatsAppMessages",
         "TelegramMessages",
         "WeChatMessages",
@@ -296,6 +300,7 @@ def _make() -> None:
         "WebhookRetryStateMachine",
         "WebhookReplayStateMachine",
         "MessagingRetryStateMachine",
+        "ContactSyncStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
         "IntegrationSyncStateMachine",
