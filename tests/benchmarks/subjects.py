@@ -9,12 +9,14 @@ from hub import events, ids, times
 from tests.benchmarks import (
     conversations,
     customers,
+    delivery,
     device_commands,
     devices,
     files,
     forward_figures,
     identity,
     integrations,
+    messaging,
     orders,
     realtime,
     statistics,
@@ -42,6 +44,7 @@ def subjects() -> list[Subject]:
         *identity.subjects(),
         *_webhooks(),
         *integrations.subjects(),
+        *messaging.subjects(),
         *conversations.subjects(),
         *orders.subjects(),
         *tickets.subjects(),
@@ -50,9 +53,11 @@ def subjects() -> list[Subject]:
         *devices.subjects(),
         *device_commands.subjects(),
         *statistics.subjects(),
+        *delivery.subjects(),
         *forward_figures.subjects(),
         *_reference(),
         *_workers(),
+        *delivery.workers(),
     ]
 
 
@@ -378,6 +383,7 @@ def _workers() -> list[Subject]:
         Subject("totals, 1 event", customers.TOTALS, _total(1)),
         *files.workers(),
         *device_commands.workers(),
+        *messaging.workers(),
         *integrations.workers(),
         *realtime.workers(),
         *forward_figures.workers(),
