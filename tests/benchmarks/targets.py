@@ -59,7 +59,7 @@ _REASONS = {
     "GET /v1/conversations (start_time, limit)": "the rows, then their number in the index of each status",
     "PATCH /v1/conversations/{conversation_id}": _CHANGED,
     "POST /v1/conversations/{conversation_id}/messages": "the conversation is read, then written with its message",
-    "POST /third-party/{platform}/messages": "the connection is found by its platform, then read; then the message is written",
+    "POST /third-party/{platform}/messages": "the connection is found, then read; then the message is written",
     "GET /third-party/{platform}/messages (status)": _INDEX,
     "POST /third-party/{platform}/contacts/sync": "connections, the sync's item, every page read, written and noted",
     "POST /v1/orders": "the customer's name is read, then the order is written",
