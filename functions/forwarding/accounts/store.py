@@ -15,7 +15,6 @@ from typing import Any, Literal
 from functions.forwarding import gate
 from hub import connections, ids, secrets, times
 from hub.connections import Trouble
-from hub.connectors.kook import KookConfig
 from hub.errors import Conflict, NotFound
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
@@ -81,13 +80,6 @@ def place(account_id: str) -> str:
 def new_callback_id() -> str:
     """What KOOK calls an account by: nobody guesses it, and it tells nothing."""
     return ids.new(PREFIX)
-
-
-def opened(tenant: str, account: StoredAccount) -> KookConfig:
-    """The config of an account that has a token."""
-    config = connections.opened(tenant, account.connection)
-    assert isinstance(config, KookConfig)  # noqa: S101 - what the connector of KOOK makes
-    return config
 
 
 def sealed_login(tenant: str, account_id: str, login: Mapping[str, str]) -> bytes | None:

@@ -50,6 +50,13 @@ class KookConfig(ApiConfig):
     channel_id: Annotated[str, Field(pattern=r"^[0-9]{0,32}$")] = ""
 
 
+class KookCookieConfig(KookConfig):
+    """A browser's `cookie` (a header's value) instead of a token, which KOOK's documentation does not know."""
+
+    token: str = ""
+    cookie: Annotated[str, SECRET, Field(max_length=32_768)]
+
+
 class Kook(Connector[KookConfig]):
     """A bot in its servers' channels."""
 
@@ -73,20 +80,15 @@ class Kook(Connector[KookConfig]):
     def records(self, config: KookConfig, cursor: str | None) -> Page[Record]:
         """The bot's servers and their text channels: a page of servers, then those of each, fifty at a time."""
         place: dict[str, Any] = json.loads(cursor) if cursor else {"page": 1, "guilds": []}
-        path, query = "/guild/list", {"page": str(place["page"]), "page_size": "50"}
-        if place["guilds"]:
-            path = "/channel/list"
-            query |= {"page": str(place.get("channels", 1)), "guild_id": place["guilds"][0], "type": "1"}
-        found = _call("GET", config, path, query=query)
-        with calls.reading():
-            has_more = found["meta"]["page"] < found["meta"]["page_total"]
-            if not place["guilds"]:
-                rows = [Record(str(one["id"]), "guild", one) for one in found["items"]]
-                following = {"page": place["page"] + 1 if has_more else 0, "guilds": [row.id for row in rows]}
-            else:
-                rows = [Record(str(one["id"]), "channel", one) for one in found["items"] if not one.get("is_category")]
-                following = {"page": place["page"], "guilds": place["guilds"] if has_more else place["guilds"][1:]}
-                following |= {"channels": place.get("channels", 1) + 1} if has_more else {}
+        if not place["guilds"]:
+            found = guilds(config, place["page"])
+            rows = [Record(one["id"], "guild", one) for one in found.items]
+            following = {"page": place["page"] + 1 if found.next else 0, "guilds": [row.id for row in rows]}
+        else:
+            found = channels(config, place["guilds"][0], place.get("channels", 1))
+            rows = [Record(one["id"], "channel", one) for one in found.items]
+            following = {"page": place["page"], "guilds": place["guilds"] if found.next else place["guilds"][1:]}
+            following |= {"channels": place.get("channels", 1) + 1} if found.next else {}
         is_done = not following["guilds"] and not following["page"]
         return Page(rows, None if is_done else json.dumps(following))
 
@@ -97,6 +99,17 @@ class Kook(Connector[KookConfig]):
             reply = json.dumps({"challenge": str(data.get("challenge", ""))[:256]})
             return Heard(reply=reply, content_type="application/json")
         return Heard(messages=callbacks.readable(_inbound, [data]))
+
+
+def guilds(config: KookConfig, page: int) -> Page[dict[str, Any]]:
+    """A page, from 1, of the servers that the bot is in, each with its `id` as text. Raises `ProviderError`."""
+    return _listed(config, "/guild/list", {"page": str(page)})
+
+
+def channels(config: KookConfig, guild_id: str, page: int) -> Page[dict[str, Any]]:
+    """A page, from 1, of a server's text channels, categories left out. Raises `ProviderError`."""
+    found = _listed(config, "/channel/list", {"page": str(page), "guild_id": guild_id, "type": "1"})
+    return Page([one for one in found.items if not one.get("is_category")], found.next)
 
 
 def event(config: KookConfig, body: bytes) -> dict[str, Any]:
@@ -131,10 +144,21 @@ def _decrypted(key: str, text: str) -> bytes:
     return unpadder.update(padded) + unpadder.finalize()
 
 
+def _listed(config: KookConfig, path: str, query: dict[str, str]) -> Page[dict[str, Any]]:
+    """A page of a list; `next` is the number of the next."""
+    found = _call("GET", config, path, query={**query, "page_size": "50"})
+    with calls.reading():
+        page = int(query["page"])
+        has_more = page < int(found["meta"]["page_total"])
+        return Page([{**one, "id": str(one["id"])} for one in found["items"]], str(page + 1) if has_more else None)
+
+
 def _call(
     method: str, config: KookConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
 ) -> dict[str, Any]:
-    headers = {"Authorization": f"Bot {config.token}"}
+    headers = (
+        {"Cookie": config.cookie} if isinstance(config, KookCookieConfig) else {"Authorization": f"Bot {config.token}"}
+    )
     answer = calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
     told = answer.fields
     if answer.ok and told.get("code") == 0 and isinstance(told.get("data"), dict):
