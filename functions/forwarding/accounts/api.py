@@ -76,13 +76,13 @@ def stop_account(request: Request, account_id: str) -> Told:
 
 @api.get("/api/accounts/{account_id}/servers")
 def list_account_servers(request: Request, account_id: str) -> Servers:
-    """Read from KOOK which servers the account's bot is in, 500 at most."""
+    """Read from KOOK which servers the account's bot is in, 1,000 at most."""
     return service.servers(request.caller.tenant, account_id)
 
 
 @api.get("/api/accounts/{account_id}/channels")
 def list_account_channels(request: Request, account_id: str, query: ChannelParameters) -> Channels:
-    """Read from KOOK which text channels a server has, 500 at most."""
+    """Read from KOOK which text channels a server has, 1,000 at most."""
     return service.channels(request.caller.tenant, account_id, query.server_id)
 
 

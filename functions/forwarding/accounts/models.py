@@ -102,10 +102,9 @@ class Server(TypedDict):
 
 
 class Servers(TypedDict):
-    """Servers; `has_more` where there are more than were read."""
+    """Servers."""
 
     servers: list[Server]
-    has_more: bool
 
 
 class Channel(TypedDict):
@@ -118,10 +117,9 @@ class Channel(TypedDict):
 
 
 class Channels(TypedDict):
-    """Channels; `has_more` where there are more than were read."""
+    """Channels."""
 
     channels: list[Channel]
-    has_more: bool
 
 
 class ChannelParameters(Parameters):

@@ -20,7 +20,8 @@ from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.lists import ListParameters
 from hub import connections, events, secrets, times
 from hub.connectors import configs
-from hub.connectors.kook import CONNECTOR, KookConfig
+from hub.connectors.kook import CONNECTOR, KookConfig, guilds
+from hub.connectors.kook import channels as channels_of
 from hub.connectors.protocol import Account as Bot
 from hub.connectors.protocol import Disabled, ProviderError
 from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
@@ -164,19 +165,18 @@ def stop(caller: Caller, account_id: str) -> None:
 
 def servers(tenant: str, account_id: str) -> Servers:
     """The servers that the account's bot is in, as KOOK tells. Raises `Unprocessable` and `Unavailable`."""
-    rows, has_more = kook.guilds(_opened(tenant, account_id))
-    found = [{"id": one["id"], "name": str(one.get("name", "")), "icon": str(one.get("icon", ""))} for one in rows]
-    return {"servers": found, "has_more": has_more}  # type: ignore[typeddict-item]
+    config = _opened(tenant, account_id)
+    with kook.asking(config):
+        return {"servers": [{"id": one.id, "name": one.name, "icon": one.icon} for one in guilds(config)]}
 
 
 def channels(tenant: str, account_id: str, server_id: str) -> Channels:
     """The text channels of a server, as KOOK tells. Raises `Unprocessable` and `Unavailable`."""
-    rows, has_more = kook.channels(_opened(tenant, account_id), server_id)
+    config = _opened(tenant, account_id)
+    with kook.asking(config):
+        found = channels_of(config, server_id)
     return {
-        "channels": [
-            {"id": one["id"], "name": str(one.get("name", "")), "type": "text", "server_id": server_id} for one in rows
-        ],
-        "has_more": has_more,
+        "channels": [{"id": one.id, "name": one.name, "type": "text", "server_id": one.guild_id} for one in found]
     }
 
 

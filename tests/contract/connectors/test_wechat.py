@@ -61,14 +61,13 @@ def test_texts_are_sent_with_one_token(provider: Fake) -> None:
     assert sent.body.decode() == '{"touser": "OPENID", "msgtype": "text", "text": {"content": "你好"}}'
 
 
-def test_media_are_sent_as_their_address(provider: Fake) -> None:
+def test_media_with_a_text_and_films_are_sent_as_their_address(provider: Fake) -> None:
     provider.will(given(), OK, OK)
-    picture = Media("image", "https://a.example/b.png")
-    CONNECTOR.send(config(provider), message(media=picture))
-    CONNECTOR.send(config(provider), message(media=picture, text=""))
+    CONNECTOR.send(config(provider), message(media=Media("image", "https://a.example/b.png")))
+    CONNECTOR.send(config(provider), message(media=Media("video", "https://a.example/b.mp4"), text=""))
     assert [asked.json["text"]["content"] for asked in provider.asked[1:]] == [
         "你好\nhttps://a.example/b.png",
-        "https://a.example/b.png",
+        "https://a.example/b.mp4",
     ]
 
 
@@ -78,7 +77,7 @@ def test_a_template_is_sent_to_the_receiver_and_nobody_else(provider: Fake) -> N
     sent = CONNECTOR.send(config(provider), message(options={"template": {**template, "touser": "ANOTHER"}}))
     assert sent == Sent("200228332")
     assert provider.asked[1].path == TEMPLATE
-    assert provider.asked[1].json == {**template, "touser": "OPENID"}
+    assert provider.asked[1].json == {"client_msg_id": "msg_1", **template, "touser": "OPENID"}
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])

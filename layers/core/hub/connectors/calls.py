@@ -64,6 +64,7 @@ def call(
     query: Mapping[str, str] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    seconds: float = outbound.SECONDS,
 ) -> Answer:
     """Call a provider, `body` as JSON or, where it is bytes, as it stands. Raises `Temporary` where no answer came."""
     sent = body if isinstance(body, bytes) or body is None else json.dumps(body, ensure_ascii=False).encode()
@@ -75,6 +76,7 @@ def call(
             address,
             headers={"Accept": "application/json", **own, **(headers or {})},
             body=sent,
+            seconds=seconds,
             max_response_bytes=MAX_ANSWER_BYTES,
         )
     except outbound.AddressRefused as error:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -46,7 +47,9 @@ class DingTalk(Connector[DingTalkConfig]):
 
     service_type = "dingtalk"
     config = DingTalkConfig
-    limits: ClassVar[Limits] = Limits(text=8_800, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    limits: ClassVar[Limits] = Limits(
+        text=8_800, unit="bytes", per_second=1 / 3, per_second_each=1 / 3, formats={"markdown": 8_000}
+    )
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: DingTalkConfig) -> Account:
@@ -57,12 +60,24 @@ class DingTalk(Connector[DingTalkConfig]):
         raise _error(answer)
 
     def send(self, config: DingTalkConfig, message: Outgoing) -> Sent:
-        """Send a text; the robot tells no id, the message's own stands for it."""
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        answer = _post(config, {"msgtype": "text", "text": {"content": text}, "at": {"isAtAll": False}})
+        """Send a text or markdown; the robot tells no id, the message's own stands for it, and has no key against a
+        second copy."""
+        answer = _post(config, {**_content(message), "at": {"isAtAll": False}})
         if answer.ok and answer.code("errcode") == 0:
             return Sent(message.id)
         raise _error(answer)
+
+
+def _content(message: Outgoing) -> dict[str, Any]:
+    """A text, or markdown, which shows a picture; its title is what a notification shows."""
+    media, text = message.media, message.text
+    if message.format != "markdown":
+        return {"msgtype": "text", "text": {"content": f"{text}\n{media.url}".strip() if media else text}}
+    if media:
+        name = re.sub(r"[\[\]\n]", " ", media.name).strip() or media.kind
+        text = f"{text}\n\n{'!' if media.kind == 'image' else ''}[{name}]({media.url})".strip()
+    title = str(message.options.get("title") or re.sub(r"[*#>`\[\]!]", "", text).strip().partition("\n")[0])
+    return {"msgtype": "markdown", "markdown": {"title": title[:64] or "-", "text": text}}
 
 
 def _post(config: DingTalkConfig, body: dict[str, Any]) -> calls.Answer:

@@ -1,4 +1,7 @@
-"""WhatsApp, by Meta's Cloud API (https://developers.facebook.com/docs/whatsapp/cloud-api)."""
+"""WhatsApp, by Meta's Cloud API (https://developers.facebook.com/docs/whatsapp/cloud-api).
+
+WhatsApp has no key against a second copy of a message, and fetches media by their address itself.
+"""
 
 import hashlib
 import hmac
