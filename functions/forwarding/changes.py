@@ -57,12 +57,17 @@ def make(tenant: str, work_out: Callable[[], Sequence[Write]]) -> None:
     try:
         writes = _distinct(work_out())
         if writes:
-            objects.write(_key(tenant, change_id), _kept(writes))
-            gate.decide(tenant, change_id)
+            keep(tenant, change_id, writes)
     except Exception:  # whatever it was, nothing has changed, and nobody must wait for the note
         gate.give_up(tenant, change_id)
         raise
     _write(tenant, change_id, writes)
+
+
+def keep(tenant: str, change_id: str, writes: Sequence[Write]) -> None:
+    """Keep what a change is to write: from now on it is written. Raises `Conflict` where it was given up."""
+    objects.write(_key(tenant, change_id), _kept(writes))
+    gate.decide(tenant, change_id)
 
 
 def finish(tenant: str, change_id: str) -> None:

@@ -8,6 +8,7 @@ from hub.connectors.kook import KookConfig
 from hub.connectors.protocol import ProviderError, Temporary
 from hub.errors import HubError, Unavailable, Unprocessable
 
+
 @contextmanager
 def asking(config: KookConfig) -> Iterator[None]:
     """Ask KOOK; what it refuses is told in its own words. Raises `Unprocessable` and `Unavailable`."""

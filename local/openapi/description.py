@@ -10,6 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from functions.forwarding.accounts import api as accounts_api
+from functions.forwarding.bots import api as bots_api
+from functions.forwarding.mappings import api as mappings_api
 from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
@@ -72,8 +75,16 @@ _RULED: set[Any] = {
     users_api.delete_user,
     tickets_api.update_ticket,
     messaging_api.send_message,
+    accounts_api.update_account,
+    accounts_api.patch_account,
+    accounts_api.list_account_servers,
+    accounts_api.list_account_channels,
+    mappings_api.update_mapping,
 }
 """Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""
+
+_GATED: set[Any] = {accounts_api.delete_account, bots_api.delete_bot, mappings_api.delete_mapping}
+"""Deletions that are refused while something else stands in their way."""
 
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
@@ -306,7 +317,7 @@ class _Operation:
             401: authenticates,
             403: not self.route.public,
             404: bool(self.path_parameters),
-            409: changes and not reads_form,
+            409: (changes and not reads_form) or self.route.function in _GATED,
             412: self._is_versioned() and self.route.method not in ("GET", "POST"),
             413: reads_body or self._is_idempotent(),
             415: reads_body,

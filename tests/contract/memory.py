@@ -58,6 +58,8 @@ _SETTINGS = {
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
+    "FORWARDING_BUCKET_NAME": "forwarding-bucket",
+    "FORWARDING_CHANGES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardingChangesQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
@@ -230,7 +232,8 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
-    client("s3").create_bucket(Bucket="files-bucket")
+    for name in ("files-bucket", "forwarding-bucket"):
+        client("s3").create_bucket(Bucket=name)
     client("scheduler").create_schedule_group(Name="hub")
     sqs = client("sqs")
     for name in (
@@ -243,6 +246,7 @@ def _make() -> None:
         "SignalMessagesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardingChangesQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)

@@ -14,6 +14,7 @@ from hub import auth, events, times
 from local.openapi.deliveries import event_schemas
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
+from tests.kook import TOKEN, Kook
 
 SCHEMAS = event_schemas(memory.ROOT)
 AGREED = {"message.received": "support-inbound.json"}
@@ -56,6 +57,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _integrate(caller)
         _send(caller)
         _forward(caller)
+        _capture(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -199,6 +201,18 @@ def _forward(caller: events.Caller) -> None:
     store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
     for running in (False, True):
         state.set_running(caller, running)
+
+
+def _capture(caller: events.Caller) -> None:
+    """An account that is started and stopped."""
+    from functions.forwarding.accounts import service
+    from functions.forwarding.accounts.models import NewKookAccount
+
+    with Kook() as kook:
+        wanted = NewKookAccount(email="user@example.com", token=TOKEN, base_url=kook.base_url)
+        made = str(service.add(caller, wanted, "zh-CN")["account_id"])
+        service.start(caller, made)
+        service.stop(caller, made)
 
 
 def _agreed() -> list[dict[str, Any]]:

@@ -16,10 +16,12 @@ from hub import events, times
 from local.openapi.deliveries import event_schemas
 from local.openapi.examples import EXAMPLES
 from tests.contract import memory
+from tests.contract.connectors.fakes import Fake, Reply
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
 from tests.contract.described_files import use_files
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
+from tests.kook import TOKEN, Kook
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_devices(client)
     use_integrations(client, receiver)
     use_messaging(client, receiver)
+    use_accounts(client)
+    use_mappings(client)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -329,6 +333,61 @@ def use_integrations(client: Client, receiver: str) -> None:
     client(f"POST {one}/test", integration_id=made["id"])
     for method in ("DELETE", "DELETE", "GET"):
         client(f"{method} {one}", integration_id=made["id"])
+
+
+def use_accounts(client: Client) -> None:
+    one = "/api/accounts/{account_id}"
+    client("POST /api/accounts", EXAMPLES["NewKookAccount"])
+    client("POST /api/accounts", {"email": "a@example.com", "cookie": "{}"})
+    client("POST /api/accounts", EXAMPLES["NewKookAccount"])
+    assert [one.status for one in client.exchanges[-3:]] == [201, 400, 409]
+    for action in ("start", "stop"):
+        client(f"POST {one}/{action}", account_id="1")
+    with Kook() as kook:
+        kook.server("1234567890", "游戏公会", ("9876543210", "公告频道"))
+        made = {"email": "bot@example.com", "token": TOKEN, "base_url": kook.base_url}
+        found = str(client("POST /api/accounts", made)["account_id"])
+        for action in ("start", "stop"):
+            client(f"POST {one}/{action}", account_id=found)
+        client(f"GET {one}/servers", account_id=found)
+        client(f"GET {one}/channels", query={"server_id": "1234567890"}, account_id=found)
+        client(f"GET {one}/channels", account_id=found)
+        for method in ("PUT", "PATCH"):
+            client(f"{method} {one}", EXAMPLES["KookAccountChange"], account_id=found)
+    client(f"GET {one}/servers", account_id=found)
+    client("GET /api/accounts")
+    client("GET /api/accounts", query={"page": "1", "limit": "1"})
+    for method in ("GET", "DELETE", "GET"):
+        client(f"{method} {one}", account_id=found)
+
+
+def use_mappings(client: Client) -> None:
+    bot, one, wanted = "/api/bots/{bot_id}", "/api/mappings/{mapping_id}", EXAMPLES["NewMapping"]
+    client("POST /api/mappings", wanted)
+    client("POST /api/bots", EXAMPLES["NewBot"])
+    with Fake(Reply(), Reply()) as target:
+        http = str(
+            client("POST /api/bots", {"platform": "http", "name": "一", "config": {"url": target.url}})["bot_id"]
+        )
+        client(f"POST {bot}/test", bot_id=http)
+    client("POST /api/bots", {"platform": "kook", "name": "一", "config": {}})
+    client("POST /api/mappings", wanted)
+    client("POST /api/mappings", wanted)
+    assert [one.status for one in client.exchanges[-7:]] == [422, 201, 201, 200, 400, 201, 409]
+    client(f"POST {bot}/test", bot_id=http)
+    client("GET /api/bots", query={"platform": "discord"})
+    client(f"GET {bot}", bot_id="1")
+    client(f"PUT {bot}", EXAMPLES["BotChange"], bot_id="1")
+    for made in ("1", http, http):
+        client(f"DELETE {bot}", bot_id=made)
+    client("POST /api/mappings/batch", {"mappings": [wanted, {**wanted, "kook_channel_id": "2"}, {}]})
+    told = client("GET /api/mappings/export")
+    client("POST /api/mappings/import", told)
+    client("POST /api/mappings/import", {"mappings": [{**wanted, "target_bot_id": 99}]})
+    client(f"PUT {one}", EXAMPLES["MappingChange"], mapping_id="1")
+    client("GET /api/mappings", query={"platform": "discord", "limit": "1"})
+    for method in ("GET", "DELETE", "GET"):
+        client(f"{method} {one}", mapping_id="1")
 
 
 def use_messaging(client: Client, receiver: str) -> None:

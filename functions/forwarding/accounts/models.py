@@ -18,7 +18,7 @@ EncryptKey = Annotated[str, Field(max_length=32)]
 BaseUrl = Annotated[str, Field(max_length=2048)]
 
 
-class NewAccount(Body):
+class NewKookAccount(Body):
     """Body of `POST /api/accounts`. `token` is that of the account's bot, the credential that KOOK's API takes.
 
     `verify_token` and `encrypt_key` check and open what KOOK calls back. `cookie` is a JSON array as text: a browser's
@@ -34,7 +34,7 @@ class NewAccount(Body):
     base_url: BaseUrl | None = None
 
 
-class AccountChange(Body):
+class KookAccountChange(Body):
     """Body of `PUT` and `PATCH /api/accounts/{account_id}`: what is to change. `***` keeps a secret, `null` ends it."""
 
     cookie: Cookie | None = None
@@ -45,7 +45,7 @@ class AccountChange(Body):
     base_url: BaseUrl | None = None
 
 
-class Account(TypedDict):
+class KookAccount(TypedDict):
     """An account as it is shown: secrets that there are as `***`; times in UTC, without a zone."""
 
     id: int
@@ -66,34 +66,34 @@ class Account(TypedDict):
     password: str | None
 
 
-class AccountList(TypedDict):
+class KookAccountList(TypedDict):
     """A list of accounts."""
 
-    data: list[Account]
+    data: list[KookAccount]
     total: int
     page: int
 
 
-class OneAccount(TypedDict):
+class OneKookAccount(TypedDict):
     """An account."""
 
-    data: Account
+    data: KookAccount
 
 
-class AddedAccount(TypedDict):
+class AddedKookAccount(TypedDict):
     """What adding an account is answered with."""
 
     message: str
     account_id: int
 
 
-class Told(TypedDict):
+class KookAccountTold(TypedDict):
     """What a change is answered with."""
 
     message: str
 
 
-class Server(TypedDict):
+class KookServer(TypedDict):
     """A server that the account's bot is in."""
 
     id: str
@@ -101,13 +101,13 @@ class Server(TypedDict):
     icon: str
 
 
-class Servers(TypedDict):
-    """Servers."""
+class KookServers(TypedDict):
+    """Servers that an account is in."""
 
-    servers: list[Server]
+    servers: list[KookServer]
 
 
-class Channel(TypedDict):
+class KookChannel(TypedDict):
     """A text channel of a server."""
 
     id: str
@@ -116,13 +116,13 @@ class Channel(TypedDict):
     server_id: str
 
 
-class Channels(TypedDict):
-    """Channels."""
+class KookChannels(TypedDict):
+    """Text channels of a server."""
 
-    channels: list[Channel]
+    channels: list[KookChannel]
 
 
-class ChannelParameters(Parameters):
-    """Query of `GET /api/accounts/{account_id}/channels`."""
+class KookChannelParameters(Parameters):
+    """Query of `GET /api/accounts/{account_id}/channels`; `server_id` must be there."""
 
-    server_id: Annotated[str, Field(pattern=KOOK_ID)]
+    server_id: Annotated[str, Field(pattern=KOOK_ID)] | None = None

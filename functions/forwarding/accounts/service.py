@@ -7,14 +7,14 @@ from typing import Any
 from functions.forwarding import kook, lists
 from functions.forwarding.accounts import credentials, store
 from functions.forwarding.accounts.models import (
-    Account,
-    AccountChange,
-    AccountList,
-    AddedAccount,
-    Channels,
-    NewAccount,
-    OneAccount,
-    Servers,
+    AddedKookAccount,
+    KookAccount,
+    KookAccountChange,
+    KookAccountList,
+    KookChannels,
+    KookServers,
+    NewKookAccount,
+    OneKookAccount,
 )
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.lists import ListParameters
@@ -36,7 +36,7 @@ _OF_KOOK = ("token", "verify_token", "encrypt_key", "base_url")
 _OF_LOGIN = ("cookie", "password")
 
 
-def add(caller: Caller, wanted: NewAccount, language: Language) -> AddedAccount:
+def add(caller: Caller, wanted: NewKookAccount, language: Language) -> AddedKookAccount:
     """Make an account; KOOK is not asked. Raises `InvalidRequest`, `Conflict` and, over the quota, `Unprocessable`."""
     sent = wanted.model_dump(exclude_none=True)
     login = _login({}, sent)
@@ -65,18 +65,18 @@ def add(caller: Caller, wanted: NewAccount, language: Language) -> AddedAccount:
     return {"message": text("account_added", language), "account_id": account.number}
 
 
-def listed(tenant: str, query: ListParameters, base_url: str) -> AccountList:
+def listed(tenant: str, query: ListParameters, base_url: str) -> KookAccountList:
     """List accounts, the oldest first."""
-    found: AccountList = lists.listed(store.everything(tenant), query, lambda account: shown(account, base_url))
+    found: KookAccountList = lists.listed(store.everything(tenant), query, lambda account: shown(account, base_url))
     return found
 
 
-def get(tenant: str, account_id: str, base_url: str) -> OneAccount:
+def get(tenant: str, account_id: str, base_url: str) -> OneKookAccount:
     """Show an account."""
     return {"data": shown(store.get(tenant, sequences.place(account_id)), base_url)}
 
 
-def change(caller: Caller, account_id: str, wanted: AccountChange, base_url: str) -> OneAccount:
+def change(caller: Caller, account_id: str, wanted: KookAccountChange, base_url: str) -> OneKookAccount:
     """Change what was sent. KOOK must know the new credential of an account that is started."""
     sent = wanted.model_dump(exclude_unset=True)
     if not sent:
@@ -163,24 +163,24 @@ def stop(caller: Caller, account_id: str) -> None:
     raise Unavailable
 
 
-def servers(tenant: str, account_id: str) -> Servers:
+def servers(tenant: str, account_id: str) -> KookServers:
     """The servers that the account's bot is in, as KOOK tells. Raises `Unprocessable` and `Unavailable`."""
     config = _opened(tenant, account_id)
     with kook.asking(config):
         return {"servers": [{"id": one.id, "name": one.name, "icon": one.icon} for one in guilds(config)]}
 
 
-def channels(tenant: str, account_id: str, server_id: str) -> Channels:
+def channels(tenant: str, account_id: str, server_id: str | None) -> KookChannels:
     """The text channels of a server, as KOOK tells. Raises `Unprocessable` and `Unavailable`."""
     config = _opened(tenant, account_id)
+    if server_id is None:
+        raise InvalidRequest(FieldError("server_id", "missing"))
     with kook.asking(config):
         found = channels_of(config, server_id)
-    return {
-        "channels": [{"id": one.id, "name": one.name, "type": "text", "server_id": one.guild_id} for one in found]
-    }
+    return {"channels": [{"id": one.id, "name": one.name, "type": "text", "server_id": one.guild_id} for one in found]}
 
 
-def shown(account: StoredAccount, base_url: str) -> Account:
+def shown(account: StoredAccount, base_url: str) -> KookAccount:
     """An account as callers see it."""
     return {
         "id": account.number,

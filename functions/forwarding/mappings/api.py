@@ -5,13 +5,13 @@ from typing import Any
 from functions.forwarding.mappings import many, service
 from functions.forwarding.mappings.models import (
     AddedMapping,
-    Batch,
-    Export,
-    Import,
-    Imported,
+    MappingBatch,
     MappingChange,
+    MappingExport,
+    MappingImport,
     MappingList,
     MappingParameters,
+    MappingsImported,
     NewMapping,
     NewMappings,
     OneMapping,
@@ -37,19 +37,19 @@ def add_mapping(request: Request, body: NewMapping) -> AddedMapping:
 
 
 @api.post("/api/mappings/batch", bucket="batch")
-def add_mappings(request: Request, body: NewMappings) -> Batch:
+def add_mappings(request: Request, body: NewMappings) -> MappingBatch:
     """Add up to 100 mappings. What is wrong with one keeps no other away: the answer tells of each row."""
     return many.add(request.caller, body, request.language)
 
 
 @api.get("/api/mappings/export")
-def export_mappings(request: Request) -> Export:
+def export_mappings(request: Request) -> MappingExport:
     """All mappings, as an import takes them."""
     return many.export(request.caller.tenant)
 
 
 @api.post("/api/mappings/import", bucket="batch")
-def import_mappings(request: Request, body: Import) -> Imported:
+def import_mappings(request: Request, body: MappingImport) -> MappingsImported:
     """Make the mappings of an export, all or none. One that goes a way which another goes already changes that one.
 
     So the same import twice changes nothing the second time. Mappings that it does not name stay.

@@ -8,11 +8,11 @@ from functions.forwarding.bots import store as bots
 from functions.forwarding.mappings import store
 from functions.forwarding.mappings.models import (
     MAX_MAPPINGS,
-    Batch,
-    BatchRow,
-    Export,
     ExportedMapping,
-    Imported,
+    MappingBatch,
+    MappingBatchRow,
+    MappingExport,
+    MappingsImported,
     NewMapping,
     NewMappings,
 )
@@ -32,7 +32,7 @@ _ROW_PLACE = 50
 """What a batch tells of a row that is wrong in many places: the answer is kept for 24 hours in an item of 400 KB."""
 
 
-def add(caller: Caller, wanted: NewMappings, language: Language) -> Batch:
+def add(caller: Caller, wanted: NewMappings, language: Language) -> MappingBatch:
     """Make mappings, whether or not others of the batch can be made; tells of each row by its number from 0."""
     outcome = _checked(caller.tenant, wanted.rows)
     rows = [one for one in outcome if isinstance(one, NewMapping)]
@@ -52,13 +52,13 @@ def add(caller: Caller, wanted: NewMappings, language: Language) -> Batch:
     return {"message": message, "created": created, "failed": wrong, "data": told}
 
 
-def export(tenant: str) -> Export:
+def export(tenant: str) -> MappingExport:
     """All mappings, as an import takes them."""
     mappings = [row(mapping) for mapping in store.everything(tenant, consistent=True)]
     return {"version": VERSION, "export_time": times.iso_without_zone(times.now()), "mappings": mappings}
 
 
-def take(caller: Caller, rows: Sequence[ExportedMapping], language: Language) -> Imported:
+def take(caller: Caller, rows: Sequence[ExportedMapping], language: Language) -> MappingsImported:
     """Make the mappings of an export, or change those that go the same way; all or none.
 
     Raises `InvalidRequest` that names each row that cannot be, `Unprocessable` over the quota, `Conflict` while another
@@ -139,7 +139,7 @@ def _changed(mapping: StoredMapping, wanted: ExportedMapping) -> StoredMapping:
     return replace(mapping, **asked(wanted), updated_at=now, version=mapping.version + 1)
 
 
-def _told(index: int, outcome: StoredMapping | HubError | NewMapping, language: Language) -> BatchRow:
+def _told(index: int, outcome: StoredMapping | HubError | NewMapping, language: Language) -> MappingBatchRow:
     if isinstance(outcome, StoredMapping):
         return {"index": index, "mapping_id": outcome.number}
     assert isinstance(outcome, HubError)  # noqa: S101 - every other row became a mapping

@@ -120,7 +120,7 @@ class ExportedMapping(NewMapping):
     id: int | None = None
 
 
-class Import(Body):
+class MappingImport(Body):
     """Body of `POST /api/mappings/import`: what an export answered with, or its `mappings` alone."""
 
     mappings: Annotated[list[ExportedMapping], Field(max_length=MAX_MAPPINGS)]
@@ -179,7 +179,7 @@ class AddedMapping(TypedDict):
     mapping_id: int
 
 
-class BatchRow(TypedDict):
+class MappingBatchRow(TypedDict):
     """What became of a row: `mapping_id` where it was made, else what an answer to it alone would say."""
 
     index: int
@@ -189,16 +189,16 @@ class BatchRow(TypedDict):
     solution: NotRequired[str]
 
 
-class Batch(TypedDict):
+class MappingBatch(TypedDict):
     """What became of the rows of a batch, in their order."""
 
     message: str
     created: int
     failed: int
-    data: list[BatchRow]
+    data: list[MappingBatchRow]
 
 
-class Export(TypedDict):
+class MappingExport(TypedDict):
     """All mappings, as an import takes them."""
 
     version: str
@@ -206,7 +206,7 @@ class Export(TypedDict):
     mappings: list[MappingRow]
 
 
-class Imported(TypedDict):
+class MappingsImported(TypedDict):
     """What an import did: mappings made, changed, and those that were so already."""
 
     message: str

@@ -354,8 +354,9 @@ def _decrypted(key: str, text: str) -> bytes:
 def _call(
     method: str, config: KookConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
 ) -> dict[str, Any]:
-    by_cookie = isinstance(config, KookCookieConfig)
-    headers = {"Cookie": config.cookie} if by_cookie else {"Authorization": f"Bot {config.token}"}
+    headers = {"Authorization": f"Bot {config.token}"}
+    if isinstance(config, KookCookieConfig):
+        headers = {"Cookie": config.cookie}
     answer = calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
     told = answer.fields
     if answer.ok and told.get("code") == 0 and isinstance(told.get("data"), dict):
