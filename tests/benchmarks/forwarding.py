@@ -112,7 +112,7 @@ def _on_account(route: str, body: Any = None, *, anew: bool = False, **more: Any
             account = one
             if anew:
                 account = made()
-            return tenant.event(route, body, account_id=account, **more)
+            return tenant.event(route, body, account_id=account, **more) if "{" in route else tenant.event(route)
 
         return event
 
