@@ -179,3 +179,38 @@ def test_a_webhook_that_is_gone_deletes_nothing(provider: Fake) -> None:
 def test_a_webhooks_channel_is_its_one_target(provider: Fake) -> None:
     provider.will(told({"id": "1", "type": 1, "name": "News", "channel_id": "199737254929760256", "guild_id": "199"}))
     assert CONNECTOR.targets(config(provider), None) == Page([Target("199737254929760256", "News", "199")])
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("Ann", "Ann"),
+        ("DISCORD fan", "DIS\u00b7CORD fan"),
+        ("xclydex", "xcly\u00b7dex"),
+        ("here", "here\u00b7"),
+        ("Everyone", "Everyone\u00b7"),
+        ("everyone else", "everyone else"),
+        ("  ", "-"),
+        ("x" * 100, "x" * 80),
+    ],
+)
+def test_a_sender_has_a_name_that_discord_takes(provider: Fake, sender: str, shown: str) -> None:
+    provider.will(ACCEPTED)
+    CONNECTOR.send(config(provider), message(sender=sender))
+    assert provider.asked[0].json["username"] == shown
+
+
+@pytest.mark.parametrize("code", [20016, 20028, 30046, 130000])
+def test_limits_of_a_channel_pass(provider: Fake, code: int) -> None:
+    provider.will(told({"message": "its own words", "code": code}, 403))
+    with pytest.raises(Temporary):
+        CONNECTOR.send(config(provider), message())
+
+
+def test_a_refusal_of_who_stands_before_discord_disables_nothing(provider: Fake) -> None:
+    provider.will(Reply(403, b"<html>Access denied | discord.com used Cloudflare</html>"))
+    with pytest.raises(Temporary):
+        CONNECTOR.send(config(provider), message())
+    provider.will(told({"message": "Missing Permissions", "code": 50013}, 403))
+    with pytest.raises(Disabled):
+        CONNECTOR.send(config(provider), message())

@@ -455,3 +455,30 @@ def test_a_custom_bots_message_at_the_limit_is_within_feishus(provider: Fake, wr
     provider.will(POSTED)
     CONNECTOR.send(custom(provider), message(text=text * (limits.text // len(text.encode())), format=written))
     assert len(provider.asked[0].body) <= 20_000
+
+
+def test_a_file_goes_after_its_text(provider: Fake) -> None:
+    other = told({"code": 0, "msg": "success", "data": {"message_id": "om_file"}})
+    provider.will(Reply(200, b"content"), TOKEN, FILE, ACCEPTED, other)
+    media = Media("file", f"{provider.url}/a.pdf")
+    provider_id = CONNECTOR.send(app(provider), message(media=media)).provider_id
+    assert provider_id == "om_dc13264520392913993dd051dba21dcf+om_file"
+    text, file = (asked.json for asked in provider.asked[3:])
+    assert (text["msg_type"], text["content"], text["uuid"]) == ("text", '{"text": "你好"}', "msg_1")
+    assert (file["msg_type"], file["uuid"]) == ("file", "msg_1-file")
+    done = told({"code": 0, "msg": "success", "data": {}})
+    provider.will(done, done, done)
+    CONNECTOR.edit(app(provider), message(text="neu", media=media), provider_id)
+    CONNECTOR.delete(app(provider), provider_id)
+    edited, *deleted = provider.asked[5:]
+    assert (edited.path.rpartition("/")[2], edited.json["content"]) == (
+        "om_dc13264520392913993dd051dba21dcf",
+        '{"text": "neu"}',
+    )
+    assert [asked.path.rpartition("/")[2] for asked in deleted] == ["om_dc13264520392913993dd051dba21dcf", "om_file"]
+
+
+def test_a_file_that_cannot_be_had_follows_its_text_by_its_address(provider: Fake) -> None:
+    provider.will(Reply(404), TOKEN, ACCEPTED)
+    CONNECTOR.send(app(provider), message(media=Media("file", f"{provider.url}/a.pdf")))
+    assert sent(provider) == ("text", {"text": f"你好\n{provider.url}/a.pdf"})

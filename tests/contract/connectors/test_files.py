@@ -105,3 +105,9 @@ def test_no_more_files_are_held_at_once_than_fit(provider: Fake) -> None:
         one.__exit__(None, None, None)
     assert files._room.acquire(blocking=False)
     files._room.release()
+
+
+@pytest.mark.parametrize("kind", ["", "text/html\r\n X-Evil: 1", 'a"b/c', "image", 'image/png; charset="x'])
+def test_a_type_that_is_none_is_not_passed_on(provider: Fake, kind: str) -> None:
+    provider.will(picture(headers={"Content-Type": kind}))
+    assert fetched(f"{provider.url}/a.png").type in ("application/octet-stream", "image/png")

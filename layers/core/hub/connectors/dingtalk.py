@@ -26,6 +26,7 @@ from hub.connectors.protocol import (
 
 API = "https://oapi.dingtalk.com"
 _TOO_MANY = frozenset({130101, 410100})
+_TOO_MANY_TODAY = 90030
 _BLOCKED_SECONDS = 600
 _NO_CONTENT = 40035
 _NOT_CHECKED = 310000
@@ -93,6 +94,8 @@ def _error(answer: calls.Answer) -> ProviderError:
     code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code in _TOO_MANY:
         return Temporary(str(code), text, calls.after(_BLOCKED_SECONDS))
+    if code == _TOO_MANY_TODAY:
+        return Temporary(str(code), text, calls.china_midnight())
     if code == -1:
         return Temporary("-1", text)
     if code in _DISABLED or (code == _NOT_CHECKED and not _lacks_keyword(answer)):

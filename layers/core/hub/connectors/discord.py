@@ -5,6 +5,7 @@ one in a thread `<thread>:<id>`.
 """
 
 import json
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -32,6 +33,9 @@ MAX_FILE = 10 * 1024 * 1024
 _UNKNOWN_MESSAGE = 10008
 _TOO_LARGE = 40005
 _DISABLED = frozenset({10015, 50027})
+_TEMPORARY = frozenset({20016, 20022, 20028, 20029, 30046, 40333, 130000})
+"""Slow mode, limits of writes and edits, trouble at Discord."""
+_RESERVED = re.compile(r"dis(?=cord)|cly(?=de)|^here$|^everyone$", re.IGNORECASE)
 _OF_THREAD = frozenset({10003, 50083, 160005, 220001, 220002, 220003, 220004})
 """A thread that is gone, closed, wanted or not wanted: the message's trouble, not the webhook's."""
 
@@ -72,7 +76,7 @@ class Discord(Connector[DiscordConfig]):
         `thread_id`."""
         body = _content(message)
         if sender := message.sender or config.username:
-            body["username"] = sender
+            body["username"] = _name(sender)
         body |= {name: message.options[name] for name in ("avatar_url",) if name in message.options}
         thread = str(message.options.get("thread_id", ""))
         query = {"wait": "true"} | _in_thread(thread)
@@ -99,7 +103,7 @@ class Discord(Connector[DiscordConfig]):
         """Delete the message."""
         address, query = _place(config, provider_id)
         answer = calls.call("DELETE", address, query=query)
-        if not answer.ok and answer.code("code") != _UNKNOWN_MESSAGE:
+        if answer.status != 204 and answer.code("code") != _UNKNOWN_MESSAGE:
             raise _error(answer, answer.fields)
 
     def targets(self, config: DiscordConfig, cursor: str | None) -> Page[Target]:
@@ -111,6 +115,13 @@ class Discord(Connector[DiscordConfig]):
 def _content(message: Outgoing) -> dict[str, Any]:
     body: dict[str, Any] = {"content": message.text, "allowed_mentions": {"parse": []}}
     return body | {name: message.options[name] for name in ("embeds",) if name in message.options}
+
+
+def _name(sender: str) -> str:
+    """A name that Discord takes: of 80 characters, without words of its own
+    (https://discord.com/developers/docs/resources/user#usernames-and-nicknames)."""
+    name = _RESERVED.sub("\\g<0>\u00b7", sender.strip())
+    return name[:80].strip() or "-"
 
 
 def _in_thread(thread: str) -> dict[str, str]:
@@ -157,6 +168,9 @@ def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
     code, text = answer.code("code") or answer.status, str(told.get("message", ""))
     if answer.status == 429:
         return Temporary("429", text, calls.after(told.get("retry_after", answer.headers.get("Retry-After"))))
+    if code in _TEMPORARY or (answer.status == 403 and not told):
+        # Without words of Discord's it is who stands before it that lets nobody through.
+        return Temporary(str(code), text)
     if code in _OF_THREAD or code == _UNKNOWN_MESSAGE:
         return Permanent(str(code), text)
     if code in _DISABLED or answer.status in (401, 404):

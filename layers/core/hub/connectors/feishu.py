@@ -48,12 +48,14 @@ API = "https://open.feishu.cn"
 
 _TOKEN_GONE = frozenset({99991661, 99991663, 99991664, 99991668, 99991671})
 _TEMPORARY = frozenset({230020, 11232, 99991400, 1500, 2200})
-_DISABLED = frozenset({99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
+_DISABLED = frozenset({99991401, 99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
 _NO_CONTENT = frozenset({9499, 19002})
 _RECALLED = 230011
 MAX_IMAGE = 10 * 1024 * 1024
 MAX_FILE = 30 * 1024 * 1024
 _FILES: Mapping[MediaKind, int] = {"image": MAX_IMAGE, "video": MAX_FILE, "audio": MAX_FILE, "file": MAX_FILE}
+_AND = "+"
+"""Between the ids of a text and of the file that went after it."""
 _FRESH_SECONDS = 86_400
 """Feishu tells an event again for about seven hours, and does not say with which time."""
 _KINDS = {"image": "image", "sticker": "image", "media": "video", "audio": "audio", "file": "file"}
@@ -91,7 +93,7 @@ class Feishu(Connector[FeishuConfig]):
     service_type = "feishu"
     config = FeishuConfig
     limits: ClassVar[Limits] = Limits(
-        text=9_000, unit="bytes", per_second=5, per_second_each=5, formats={"post": 4_000, "card": 7_000}
+        text=9_000, unit="bytes", per_second=100 / 60, per_second_each=100 / 60, formats={"post": 4_000, "card": 7_000}
     )
     abilities: ClassVar = frozenset({"send", "edit", "delete", "records", "targets", "callbacks"})
 
@@ -101,7 +103,11 @@ class Feishu(Connector[FeishuConfig]):
 
     def limits_for(self, config: FeishuConfig) -> Limits:
         """An app's texts may be longer, and it uploads files."""
-        return replace(self.limits, text=36_000, files=_FILES) if config.app_id else self.limits
+        if not config.app_id:
+            return self.limits
+        # A text with a picture is a post.
+        caption = self.limits.formats["post"]
+        return replace(self.limits, text=36_000, caption=caption, per_second=1000 / 60, per_second_each=5, files=_FILES)
 
     def test(self, config: FeishuConfig) -> Account:
         """The bot's own description. Of a custom bot nothing can be asked without a post: an empty one is refused."""
@@ -119,22 +125,20 @@ class Feishu(Connector[FeishuConfig]):
     def send(self, config: FeishuConfig, message: Outgoing) -> Sent:
         """Send a text, a post or a card, or an `options["card"]` or `options["post"]` as it stands.
 
-        An app uploads pictures, and files that go without a text; else an address follows the text.
+        An app uploads pictures and files; a file goes in a message of its own, after the text. What cannot be had
+        goes by its address.
         """
         if not config.app_id:
             return self._posted(config, message)
-        receiver = message.to or config.chat_id
-        content = _content(config, message)
-        body = {
-            "receive_id": receiver,
-            "msg_type": content.kind,
-            "content": json.dumps(content.body, ensure_ascii=False),
-            "uuid": message.id[-50:],
-        }
-        query = {"receive_id_type": _kind_of(receiver)}
-        told = _call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)
-        with calls.reading():
-            return Sent(str(told["data"]["message_id"]))
+        media = message.media
+        if media and media.kind != "image" and message.text:
+            try:
+                file = _file(config, media)
+            except files.NOT_HAD:
+                return Sent(_created(config, message, feishu_contents.of(message), message.id))
+            text = _created(config, message, feishu_contents.of(replace(message, media=None)), message.id)
+            return Sent(f"{text}{_AND}{_created(config, message, file, f'{message.id}-file')}")
+        return Sent(_created(config, message, _content(config, message), message.id))
 
     def _posted(self, config: FeishuConfig, message: Outgoing) -> Sent:
         """A custom bot tells no id: the message's own stands for it."""
@@ -148,21 +152,23 @@ class Feishu(Connector[FeishuConfig]):
         raise _error(answer)
 
     def edit(self, config: FeishuConfig, message: Outgoing, provider_id: str) -> None:
-        """Edit a text or a post (`PUT`, 20 times at most), or a card (`PATCH`, within 14 days)."""
+        """Edit a text or a post (`PUT`, 20 times at most), or a card (`PATCH`, within 14 days); a file stays."""
         _app_only(config)
-        content = _content(config, message)
+        own, _, file = provider_id.partition(_AND)
+        content = feishu_contents.of(replace(message, media=None)) if file else _content(config, message)
         told = {"content": json.dumps(content.body, ensure_ascii=False)}
         method, body = ("PATCH", told) if content.kind == "interactive" else ("PUT", {"msg_type": content.kind, **told})
-        _call(method, config, _message(provider_id), body=body)
+        _call(method, config, _message(own), body=body)
 
     def delete(self, config: FeishuConfig, provider_id: str) -> None:
         """Recall the message."""
         _app_only(config)
-        try:
-            _call("DELETE", config, _message(provider_id))
-        except Permanent as error:
-            if error.code != str(_RECALLED):
-                raise
+        for one in provider_id.split(_AND):
+            try:
+                _call("DELETE", config, _message(one))
+            except Permanent as error:
+                if error.code != str(_RECALLED):
+                    raise
 
     def targets(self, config: FeishuConfig, cursor: str | None) -> Page[Target]:
         """The chats that the bot is in."""
@@ -206,7 +212,7 @@ def _chats(config: FeishuConfig, cursor: str | None) -> tuple[list[dict[str, Any
     told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
     with calls.reading():
         found = told["data"]
-        return found.get("items") or [], found.get("page_token") or None if found.get("has_more") else None
+        return found.get("items") or [], calls.onward(found.get("has_more") and found.get("page_token"), cursor)
 
 
 def _message(provider_id: str) -> str:
@@ -215,29 +221,42 @@ def _message(provider_id: str) -> str:
     return f"/open-apis/im/v1/messages/{provider_id}"
 
 
+def _created(config: FeishuConfig, message: Outgoing, content: Content, once: str) -> str:
+    """Send a content, once under a name; answers with its id."""
+    receiver = message.to or config.chat_id
+    body = {
+        "receive_id": receiver,
+        "msg_type": content.kind,
+        "content": json.dumps(content.body, ensure_ascii=False),
+        "uuid": once[-50:],
+    }
+    told = _call("POST", config, "/open-apis/im/v1/messages", query={"receive_id_type": _kind_of(receiver)}, body=body)
+    with calls.reading():
+        return str(told["data"]["message_id"])
+
+
 def _content(config: FeishuConfig, message: Outgoing) -> Content:
-    """What an app sends: its files uploaded, unless there is a text with a file that is no picture."""
+    """What an app sends, a picture uploaded, and a file that has no text with it."""
     media = message.media
     if media is None or (media.kind != "image" and message.text) or not {"card", "post"}.isdisjoint(message.options):
         return feishu_contents.of(message)
     try:
-        with files.fetched(media, _FILES[media.kind]) as file:
-            if media.kind == "image":
-                return feishu_contents.of(message, _uploaded_image(config, file))
-            return _uploaded_file(config, media, file)
+        return feishu_contents.of(message, _image(config, media)) if media.kind == "image" else _file(config, media)
     except files.NOT_HAD:
         return feishu_contents.of(message)
 
 
-def _uploaded_image(config: FeishuConfig, file: files.File) -> str:
-    body, headers = files.form({"image_type": "message"}, "image", file)
-    return str(_upload(config, "/open-apis/im/v1/images", body, headers)["image_key"])
+def _image(config: FeishuConfig, media: Media) -> str:
+    with files.fetched(media, MAX_IMAGE) as file:
+        body, headers = files.form({"image_type": "message"}, "image", file)
+        return str(_upload(config, "/open-apis/im/v1/images", body, headers)["image_key"])
 
 
-def _uploaded_file(config: FeishuConfig, media: Media, file: files.File) -> Content:
-    told, kind = feishu_contents.file_type(media, file)
-    body, headers = files.form({"file_type": told, "file_name": file.name}, "file", file)
-    return Content(kind, {"file_key": str(_upload(config, "/open-apis/im/v1/files", body, headers)["file_key"])})
+def _file(config: FeishuConfig, media: Media) -> Content:
+    with files.fetched(media, MAX_FILE) as file:
+        told, kind = feishu_contents.file_type(media, file)
+        body, headers = files.form({"file_type": told, "file_name": file.name}, "file", file)
+        return Content(kind, {"file_key": str(_upload(config, "/open-apis/im/v1/files", body, headers)["file_key"])})
 
 
 def _upload(config: FeishuConfig, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:

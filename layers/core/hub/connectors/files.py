@@ -5,6 +5,7 @@ holds the files and the requests that carry them.
 """
 
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def _fetched(media: Media, most: int) -> File:
         raise Unfit("media_too_large", f"the file has more than {most} bytes")
     if not answer.body:
         raise Unfit("bad_media", "the file is empty")
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() or _UNKNOWN
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = kind if re.fullmatch(r"[a-z0-9.+-]+/[a-z0-9.+-]+", kind) else _UNKNOWN
     return File(_name(media, address, answer, kind), kind, answer.body)
 
 

@@ -209,7 +209,7 @@ def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int =
     query |= {"msg_id": msg_id, "flag": "after"} if msg_id else {}
     found = _call("GET", config, "/message/list", query=query)
     with calls.reading():
-        listed = callbacks.readable(lambda one: _listed(one, channel_id), found["items"])
+        listed = callbacks.readable(lambda one: _readable(one, channel_id), found["items"])
     return sorted(listed, key=lambda one: one.at)
 
 
@@ -246,6 +246,14 @@ def said(data: Mapping[str, Any]) -> Said:
         guild_id=str(extra.get("guild_id") or ""),
         channel_name=str(extra.get("channel_name") or ""),
     )
+
+
+def _readable(one: Mapping[str, Any], channel_id: str) -> Said:
+    """One that lacks something is left out by who reads it: it must not hold up those after it."""
+    try:
+        return _listed(one, channel_id)
+    except Temporary as error:
+        raise ValueError(error.message) from error
 
 
 def _listed(one: Mapping[str, Any], channel_id: str) -> Said:
@@ -368,7 +376,8 @@ def _error(answer: calls.Answer) -> ProviderError:
     told = answer.fields
     code, text = told.get("code"), str(told.get("message", ""))
     if answer.status == 429 or code == 429:
-        return Temporary("429", text, calls.after(answer.headers.get("X-Rate-Limit-Reset") or 1))
+        # Seconds until the bucket, or (`X-Rate-Limit-Global`) everything of the bot's, is free again.
+        return Temporary("429", text, calls.after(answer.headers.get("X-Rate-Limit-Reset")) or calls.after(1))
     if answer.status == 401 or (isinstance(code, int) and code in _DISABLED):
         return Disabled(str(code or answer.status), text)
     if answer.status in (403, 404) or (answer.ok and code):

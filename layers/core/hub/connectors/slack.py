@@ -49,6 +49,8 @@ _DISABLED = frozenset(
         "account_inactive",
         "invalid_auth",
         "not_authed",
+        "invalid_token",
+        "no_active_hooks",
         "no_service",
         "no_team",
         "team_disabled",
@@ -135,12 +137,12 @@ class Slack(Connector[SlackConfig]):
 
     def edit(self, config: SlackConfig, message: Outgoing, provider_id: str) -> None:
         """`chat.update`."""
-        _call(config, "chat.update", {**_place(config, provider_id), **_content(message)})
+        _done(_call(config, "chat.update", {**_place(config, provider_id), **_content(message)}))
 
     def delete(self, config: SlackConfig, provider_id: str) -> None:
         """`chat.delete`."""
         try:
-            _call(config, "chat.delete", _place(config, provider_id))
+            _done(_call(config, "chat.delete", _place(config, provider_id)))
         except Permanent as error:
             if error.code != "message_not_found":
                 raise
@@ -153,22 +155,24 @@ class Slack(Connector[SlackConfig]):
                 Target(one["id"], str(one.get("name", "")), str(one.get("context_team_id", "")))
                 for one in found["channels"]
             ]
-            return Page(rows, _next(found))
+            return Page(rows, _next(found, cursor))
 
     def contacts(self, config: SlackConfig, cursor: str | None) -> Page[Contact]:
         """`users.list`, without bots and those who left."""
         found = _listed(config, "users.list", cursor)
         with calls.reading():
-            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found))
+            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found, cursor))
 
     def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
         """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
         kind, _, place = (cursor or "channel:").partition(":")
         if kind == "channel":
             found = _listed(config, "conversations.list", place or None, _CHANNELS)
-            return Page(_records(found, "channels", "channel"), f"channel:{_next(found)}" if _next(found) else "user:")
+            following = _next(found, place)
+            return Page(_records(found, "channels", "channel"), f"channel:{following}" if following else "user:")
         found = _listed(config, "users.list", place or None)
-        return Page(_records(found, "members", "user"), f"user:{_next(found)}" if _next(found) else None)
+        following = _next(found, place)
+        return Page(_records(found, "members", "user"), f"user:{following}" if following else None)
 
 
 def _content(message: Outgoing) -> dict[str, Any]:
@@ -192,6 +196,11 @@ def _content(message: Outgoing) -> dict[str, Any]:
 def _plain(text: str) -> str:
     # A mention in a text from outside must not ping anybody.
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _done(found: dict[str, Any]) -> None:
+    """What changed a message tells which. Raises `Temporary`."""
+    found["ts"]
 
 
 def _place(config: SlackConfig, provider_id: str) -> dict[str, str]:
@@ -218,7 +227,7 @@ def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str
 
 def _told(answer: calls.Answer) -> dict[str, Any]:
     told = answer.fields
-    if told.get("ok") is True:
+    if answer.ok and told.get("ok") is True:
         return told
     code = told.get("error")
     raise _refused(answer, code if isinstance(code, str) else "", str(told.get("needed", "")))
@@ -241,9 +250,9 @@ def _refused(answer: calls.Answer, code: str, scopes: str = "") -> ProviderError
     return calls.refused(answer, code, code)
 
 
-def _next(found: dict[str, Any]) -> str | None:
+def _next(found: dict[str, Any], cursor: str | None) -> str | None:
     with calls.reading():
-        return (found.get("response_metadata") or {}).get("next_cursor") or None
+        return calls.onward((found.get("response_metadata") or {}).get("next_cursor"), cursor)
 
 
 def _records(found: dict[str, Any], name: str, kind: str) -> list[Record]:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from pydantic import Field
 
-from hub import outbound, times
+from hub import outbound
 from hub.connectors import callbacks, calls, files, tokens
 from hub.connectors.protocol import (
     SECRET,
@@ -47,9 +47,7 @@ PAGE = 5 * BATCH
 
 _TOKEN_GONE = frozenset({40001, 40014, 42001})
 _TOO_MANY_TODAY = 45009
-_DAY = 86_400
-_CHINA = 8 * 3600
-"""Seconds that China's clocks are ahead of UTC: a day's quotas begin anew at its midnight."""
+_NOT_LISTED = 40164
 
 # https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 _TEMPORARY = frozenset({-1, 45011})
@@ -225,9 +223,11 @@ def _token(config: WeChatConfig) -> tokens.Token:
 def _error(answer: calls.Answer) -> ProviderError:
     code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code == _TOO_MANY_TODAY:
-        return Temporary(str(code), text, calls.after(_DAY - (times.now() + _CHINA) % _DAY))
+        return Temporary(str(code), text, calls.china_midnight())
     if code in _TEMPORARY:
         return Temporary(str(code), text)
+    if code == _NOT_LISTED:
+        text = f"{text}: the account's IP whitelist must name the address that we call from"
     if code in _DISABLED:
         return Disabled(str(code), text)
     return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)
