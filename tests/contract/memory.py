@@ -60,6 +60,10 @@ _SETTINGS = {
     ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
+    "INTEGRATION_EVENTS_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:IntegrationEventsQueue",
+    "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
+    "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "FORWARDING_BUCKET_NAME": "forwarding-bucket",
     "FORWARDING_CHANGES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardingChangesQueue",
@@ -261,6 +265,8 @@ def _make() -> None:
         "TotalsQueue",
         "SupportStatisticsQueue",
         "ForwardingChangesQueue",
+        "IntegrationEventsQueue",
+        "IntegrationForwardQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
@@ -274,6 +280,7 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "IntegrationEvents",
         "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
@@ -287,6 +294,7 @@ def _make() -> None:
         "MessagingRetryStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
+        "IntegrationSyncStateMachine",
     ):
         client("stepfunctions").create_state_machine(
             name=name,

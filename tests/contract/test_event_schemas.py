@@ -142,13 +142,21 @@ def _connect(caller: events.Caller) -> None:
 
 
 def _integrate(caller: events.Caller) -> None:
-    """An integration that is made, changed and deleted."""
-    from functions.integrations import service
+    """An integration that is made, changed, synced, once to no avail, and deleted."""
+    from functions.integrations import service, sync
     from functions.integrations.models import IntegrationChange, NewIntegration
+    from functions.integrations.syncs import service as syncs
 
     config = {"url": "http://127.0.0.1:1/", "token": "a-token"}
     made = service.create(caller, NewIntegration(name="自有服务", service_type="http", config=config))["id"]
     service.change(caller, made, IntegrationChange(name="自有的服务", config={"token": "another-token"}))
+    with Fake(told({"items": [{"id": 1}]}), told({}, 403)) as provider:
+        config = {"records_url": provider.url, "token": "a-token"}
+        service.change(caller, made, IntegrationChange(config=config))
+        for _ in range(2):
+            begun = syncs.start(caller, made)["id"]
+            step = {"tenant": caller.tenant, "integration_id": made, "id": begun, "step": {"number": 0}}
+            sync.handler(step, None)
     service.delete(caller, made)
 
 

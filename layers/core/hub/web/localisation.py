@@ -104,6 +104,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_many_columns": ("列数过多", "There are too many columns"),
     "stopped": ("已中断", "It was interrupted"),
     "replay_running": ("该 Webhook 正在重放,请等待其结束", "A replay of this webhook is running: wait for its end"),
+    "integration_not_active": (
+        "集成未启用或处于错误状态,无法同步",
+        "The integration is not active: activate it, or mend what is wrong with it",
+    ),
     "last_admin": ("至少需要一名启用的管理员", "At least one active administrator must remain"),
     "own_user": ("不能删除自己", "You cannot delete yourself"),
     "webhook_inactive": ("Webhook 未启用", "The webhook is not active"),
