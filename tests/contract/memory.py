@@ -70,6 +70,9 @@ _SETTINGS = {
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
+    "FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardQueue.fifo",
+    "FORWARD_RELEASE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardReleaseQueue",
+    "KOOK_POLL_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:KookPollQueue",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -265,11 +268,14 @@ def _make() -> None:
         "TotalsQueue",
         "SupportStatisticsQueue",
         "ForwardingChangesQueue",
+        "ForwardReleaseQueue",
+        "KookSchedulesQueue",
         "IntegrationEventsQueue",
         "IntegrationForwardQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
+    sqs.create_queue(QueueName="ForwardQueue.fifo", Attributes={"FifoQueue": "true"})
     events = client("events")
     events.create_event_bus(Name="hub")
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
@@ -280,6 +286,8 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "ForwardRelease",
+        "KookSchedules",
         "IntegrationEvents",
         "MessagingReplies",
     ):

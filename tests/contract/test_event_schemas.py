@@ -186,6 +186,7 @@ def _send(caller: events.Caller) -> None:
 def _forward(caller: events.Caller) -> None:
     """A message that goes to one target and not to another, while forwarding is stopped and started."""
     from functions.forwarding import state
+    from functions.forwarding.bots import store as bots
     from functions.forwarding.messages import store
 
     row = store.StoredMessage(
@@ -213,6 +214,10 @@ def _forward(caller: events.Caller) -> None:
     store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
     for running in (False, True):
         state.set_running(caller, running)
+    now = times.now_ms()
+    bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
+    bots.add(caller.tenant, bot)
+    assert bots.disable(caller.tenant, bot, {"code": "10015", "message": "Unknown Webhook"})
 
 
 def _capture(caller: events.Caller) -> None:
