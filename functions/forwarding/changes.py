@@ -10,7 +10,6 @@ Who dies before the third step is through has changed nothing, and the note open
 note does the rest.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +31,6 @@ MAX_TOGETHER = 99
 
 FINISH_SECONDS = 90
 """When the note is read: nobody's function lives that long."""
-
-_BYTES = "$bytes"
 
 
 @dataclass(frozen=True)
@@ -105,37 +102,32 @@ def _batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
 
 
 def _kept(writes: Sequence[Write]) -> bytes:
-    """Writes as JSON."""
+    """Writes as they are kept."""
     rows: list[dict[str, Any]] = []
     for write in writes:
+        row: dict[str, Any] = {"activity": write.table == table.activity()}
         match write:
             case Put():
-                rows.append({"item": write.item})
+                row |= {"item": write.item}
             case Delete():
-                rows.append({"key": write.key})
+                row |= {"key": write.key}
             case Update():
-                rows.append({"key": write.key, "expression": write.expression, "values": write.values})
-    return json.dumps(rows, ensure_ascii=False, default=_bytes).encode()
+                row |= {"key": write.key, "expression": write.expression, "values": write.values}
+        rows.append(row)
+    return objects.as_json(rows)
 
 
 def _read(kept: bytes) -> list[Write]:
-    return [_one(row) for row in json.loads(kept, object_hook=_object)]
+    return [_one(row) for row in objects.from_json(kept)]
 
 
 def _one(row: dict[str, Any]) -> Write:
+    name = table.activity() if row["activity"] else table.entities()
     if "item" in row:
-        return Put(table.entities(), row["item"])
+        return Put(name, row["item"])
     if "expression" in row:
-        return Update(table.entities(), row["key"], row["expression"], values=row["values"])
-    return Delete(table.entities(), row["key"])
-
-
-def _bytes(value: bytes) -> dict[str, str]:
-    return {_BYTES: base64.b64encode(value).decode()}
-
-
-def _object(value: dict[str, Any]) -> Any:
-    return base64.b64decode(value[_BYTES]) if value.keys() == {_BYTES} else value
+        return Update(name, row["key"], row["expression"], values=row["values"])
+    return Delete(name, row["key"])
 
 
 def _key(tenant: str, change_id: str) -> str:

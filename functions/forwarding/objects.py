@@ -6,6 +6,8 @@
 | `backups/<tenant>/<id>.zip` | a backup |
 """
 
+import base64
+import json
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hub import aws, settings
+
+_BYTES = "$bytes"
 
 URL_SECONDS = 900
 """How long the address of a download is good for."""
@@ -64,3 +68,21 @@ def download_url(key: str, name: str) -> str:
         "ResponseContentType": "application/zip",
     }
     return aws.s3().generate_presigned_url("get_object", Params=signed, ExpiresIn=URL_SECONDS)
+
+
+def as_json(value: Any) -> bytes:
+    """A value as JSON, bytes in it as `{"$bytes": base64}`."""
+    return json.dumps(value, ensure_ascii=False, default=_bytes).encode()
+
+
+def from_json(content: bytes) -> Any:
+    """Read what `as_json` wrote."""
+    return json.loads(content, object_hook=_object)
+
+
+def _bytes(value: bytes) -> dict[str, str]:
+    return {_BYTES: base64.b64encode(value).decode()}
+
+
+def _object(value: dict[str, Any]) -> Any:
+    return base64.b64decode(value[_BYTES]) if value.keys() == {_BYTES} else value

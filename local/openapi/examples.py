@@ -388,6 +388,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "BotChange": {"name": "游戏公告Bot"},
     "NewMapping": _NEW_MAPPING,
     "MappingChange": {"enabled": 0},
+    "AutoMatch": {"account_id": 1, "platform": "discord"},
+    "ChosenMatches": {"matches": [_NEW_MAPPING | {"target_name": "announcements"}]},
+    "Feedback": {"rejected": [{"kook_channel_name": "闲聊", "target_name": "announcements"}]},
+    "Restore": {"backup_id": "backup_20251019_153000"},
     "NewIntegration": _NEW_INTEGRATION,
     "IntegrationChange": {"config": {"webhook_url": "***", "channel": "#random"}},
     "Integration": _NEW_INTEGRATION

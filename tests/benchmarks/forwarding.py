@@ -12,6 +12,7 @@ from tests.contract.connectors.fakes import Asked, Fake, Reply
 from tests.kook import TOKEN, Kook
 
 ACCOUNTS, BOTS = "functions.forwarding.accounts.api", "functions.forwarding.bots.api"
+SMART_MAPPING, BACKUPS = "functions.forwarding.smart_mapping.api", "functions.forwarding.backups.api"
 MAPPINGS, FINISH = "functions.forwarding.mappings.api", "functions.forwarding.finish"
 NEW_BOT = {
     "platform": "discord",
@@ -24,7 +25,7 @@ _ACCOUNT, _BOT, _MAPPING = "/api/accounts/{account_id}", "/api/bots/{bot_id}", "
 
 def subjects() -> list[Subject]:
     """All of them."""
-    return [*_accounts(), *_bots(), *_mappings()]
+    return [*_accounts(), *_bots(), *_mappings(), *_smart_mapping(), *_backups()]
 
 
 def workers() -> list[Subject]:
@@ -96,6 +97,61 @@ def _taker() -> Taker:
     return Taker().__enter__()
 
 
+def _smart_mapping() -> list[Subject]:
+    place = "/api/smart-mapping"
+    channels = {"server_id": "1234567890"}
+    judged = {"accepted": [{"kook_channel_name": "公告频道", "target_name": "announcements"}]}
+    return [
+        _with_account(f"GET {place}/kook-servers", query=True),
+        _with_account(f"GET {place}/kook-channels", query=True, **channels),
+        _with_account(f"POST {place}/auto-match", platform="discord"),
+        _new_each_time(f"POST {place}/apply", lambda _, bot: {"matches": [_wanted(bot)]}, " (1)", module=SMART_MAPPING),
+        request(SMART_MAPPING, f"POST {place}/feedback", judged),
+    ]
+
+
+def _with_account(route: str, *, query: bool = False, **more: Any) -> Subject:
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        account: int = tenant.ask(ACCOUNTS, "POST /api/accounts", _email(base_url=_kook().base_url))["account_id"]
+        if query:
+            return lambda: tenant.event(route, query={"account_id": str(account), **more})
+        return lambda: tenant.event(route, {"account_id": account, **more})
+
+    return Subject(route, SMART_MAPPING, events_of)
+
+
+def _backups() -> list[Subject]:
+    return [
+        request(BACKUPS, "POST /api/backup/create"),
+        _on_backup("GET /api/backup/list"),
+        _on_backup("POST /api/backup/restore"),
+        _on_backup("GET /api/backup/{backup_id}/download"),
+        _on_backup("DELETE /api/backup/{backup_id}", anew=True),
+    ]
+
+
+def _on_backup(route: str, *, anew: bool = False) -> Subject:
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        bot = _new_bot(tenant)
+        for _number in range(20):
+            tenant.ask(MAPPINGS, "POST /api/mappings", _wanted(bot))
+
+        def made() -> str:
+            return str(tenant.ask(BACKUPS, "POST /api/backup/create")["backup_id"])
+
+        one = made()
+
+        def event() -> Any:
+            backup = made() if anew else one
+            if "{" in route:
+                return tenant.event(route, backup_id=backup)
+            return tenant.event(route, {"backup_id": backup} if route.startswith("POST") else None)
+
+        return event
+
+    return Subject(route, BACKUPS, events_of)
+
+
 def _email(**more: Any) -> dict[str, Any]:
     return {"email": f"{ids.new('u')}@example.com", "token": TOKEN, **more}
 
@@ -146,12 +202,14 @@ def _wanted(bot: int) -> dict[str, Any]:
     }
 
 
-def _new_each_time(route: str, body: Callable[[Tenant, int], Any], note: str = "") -> Subject:
+def _new_each_time(
+    route: str, body: Callable[[Tenant, int], Any], note: str = "", *, module: str = MAPPINGS
+) -> Subject:
     def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
         bot = _new_bot(tenant)
         return lambda: tenant.event(route, body(tenant, bot))
 
-    return Subject(route + note, MAPPINGS, events_of)
+    return Subject(route + note, module, events_of)
 
 
 def _on_mapping(route: str, body: Any = None, *, anew: bool = False) -> Subject:

@@ -44,6 +44,10 @@ BODIES: dict[str, Any] = {
     "POST /api/mappings/batch": {"mappings": [_MAPPING]},
     "POST /api/mappings/import": {"mappings": []},
     "PUT /api/mappings/{mapping_id}": {"enabled": 0},
+    "POST /api/smart-mapping/auto-match": {"account_id": 1, "platform": "http"},
+    "POST /api/smart-mapping/apply": {"matches": [_MAPPING]},
+    "POST /api/smart-mapping/feedback": {"accepted": [{"kook_channel_name": "a", "target_name": "b"}]},
+    "POST /api/backup/restore": {"backup_id": "backup_20251019_153000"},
     "POST /v1/iot/devices": {"name": "a"},
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
@@ -81,6 +85,7 @@ STATUSES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 500: "INTER
 
 NOBODYS = {
     "account_id": "999",
+    "backup_id": "backup_20251019_153000",
     "bot_id": "999",
     "mapping_id": "999",
     "api_key_id": "ak_none",
@@ -228,6 +233,7 @@ def ids(deployment: Deployment) -> dict[str, str]:
         for kind in ("account", "bot", "mapping")
     }
     return forwarding | {
+        "backup_id": deployment.call("POST", "/api/backup/create").json["backup_id"],
         "api_key_id": deployment.new_key("read")["id"],
         "app_id": app,
         "grant_id": f"{user}.{app}",
@@ -263,6 +269,7 @@ def test_another_tenants_thing_does_not_exist(
             "DEVICE",
             "EXPORT",
             "FILE",
+            "FORWARD_BACKUP",
             "FORWARD_BOT",
             "FORWARD_MAPPING",
             "IMPORT",
@@ -293,7 +300,7 @@ def test_another_tenants_thing_does_not_exist(
 def test_another_tenants_list_is_empty_of_it(other_tenant: Deployment) -> None:
     for path in ("/v1/integrations", "/v1/oauth/apps", "/v1/oauth/grants", "/v1/webhooks"):
         assert other_tenant.call("GET", path).json["data"] == []
-    for path in ("/api/accounts", "/api/bots", "/api/mappings"):
+    for path in ("/api/accounts", "/api/backup/list", "/api/bots", "/api/mappings"):
         assert other_tenant.call("GET", path).json["data"] == []
     for path in ("/v1/conversations", "/v1/customers", "/v1/iot/devices", "/v1/orders", "/v1/tickets"):
         assert other_tenant.call("GET", path).json["data"]["items"] == []

@@ -130,6 +130,8 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_messaging(client, receiver)
     use_accounts(client)
     use_mappings(client)
+    use_smart_mapping(client)
+    use_backups(client)
     use_statistics(client)
     use_oauth(server)
     use_oauth_wrongly(server)
@@ -389,6 +391,38 @@ def use_mappings(client: Client) -> None:
     client("GET /api/mappings", query={"platform": "discord", "limit": "1"})
     for method in ("GET", "DELETE", "GET"):
         client(f"{method} {one}", mapping_id="1")
+
+
+def use_smart_mapping(client: Client) -> None:
+    place = "/api/smart-mapping"
+    with Kook() as kook:
+        kook.server("1234567890", "游戏公会", ("9876543210", "公告频道"))
+        made = {"email": "smart@example.com", "token": TOKEN, "base_url": kook.base_url}
+        account = client("POST /api/accounts", made)["account_id"]
+        bot = {"platform": "http", "name": "announcements", "config": {"url": kook.url}}
+        client("POST /api/bots", bot)
+        client(f"GET {place}/kook-servers", query={"account_id": str(account)})
+        client(f"GET {place}/kook-channels", query={"account_id": str(account), "server_id": "1234567890"})
+        found = client(f"POST {place}/auto-match", {"account_id": account, "platform": "http"})
+    client(f"POST {place}/apply", {"matches": found["matches"]})
+    client(f"POST {place}/apply", EXAMPLES["ChosenMatches"])
+    client(f"POST {place}/feedback", EXAMPLES["Feedback"])
+    client(f"POST {place}/feedback", {})
+    for account in ("1", "99"):
+        client(f"GET {place}/kook-servers", query={"account_id": account})
+        client(f"GET {place}/kook-channels", query={"account_id": account, "server_id": "1"})
+        client(f"POST {place}/auto-match", EXAMPLES["AutoMatch"] | {"account_id": int(account)})
+
+
+def use_backups(client: Client) -> None:
+    one = "/api/backup/{backup_id}"
+    made = client("POST /api/backup/create")["backup_id"]
+    client("GET /api/backup/list")
+    client(f"GET {one}/download", backup_id=made)
+    client("POST /api/backup/restore", {"backup_id": made})
+    client("POST /api/backup/restore", EXAMPLES["Restore"])
+    for _ in range(2):
+        client(f"DELETE {one}", backup_id=made)
 
 
 def use_messaging(client: Client, receiver: str) -> None:

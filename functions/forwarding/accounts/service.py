@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from functions.forwarding import kook, lists
-from functions.forwarding.accounts import credentials, store
+from functions.forwarding.accounts import cookies, store
 from functions.forwarding.accounts.models import (
     AddedKookAccount,
     KookAccount,
@@ -127,7 +127,7 @@ def start(caller: Caller, account_id: str) -> None:
     for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         before = store.get(caller.tenant, place, consistent=True)
-        config = credentials.opened(caller.tenant, before)
+        config = store.opened(caller.tenant, before)
         refusal: ProviderError | None = None
         try:
             after = _known(before, CONNECTOR.test(config), config)
@@ -228,7 +228,7 @@ def _write(caller: Caller, before: StoredAccount, after: StoredAccount) -> None:
 
 
 def _opened(tenant: str, account_id: str) -> KookConfig:
-    return credentials.opened(tenant, store.get(tenant, sequences.place(account_id), consistent=True))
+    return store.opened(tenant, store.get(tenant, sequences.place(account_id), consistent=True))
 
 
 def _recognised(tenant: str, account: StoredAccount) -> StoredAccount:
@@ -236,7 +236,7 @@ def _recognised(tenant: str, account: StoredAccount) -> StoredAccount:
     unknown = replace(account, bot_user_id=None, bot_name=None)
     if not account.is_started:
         return replace(unknown, status="offline", error=None)
-    config = credentials.opened(tenant, unknown)
+    config = store.opened(tenant, unknown)
     with kook.asking(config):
         known = _known(unknown, CONNECTOR.test(config), config)
     return replace(known, status="online", last_active=times.now_ms(), error=None)
@@ -303,7 +303,7 @@ def _login(kept: Mapping[str, str], sent: Mapping[str, Any]) -> dict[str, str]:
         if sent[name] is None:
             login.pop(name, None)
         elif name == "cookie":
-            login[name] = credentials.checked_cookie(sent[name])
+            login[name] = cookies.checked(sent[name])
         else:
             login[name] = sent[name]
     return login

@@ -34,7 +34,12 @@ _ROW_PLACE = 50
 
 def add(caller: Caller, wanted: NewMappings, language: Language) -> MappingBatch:
     """Make mappings, whether or not others of the batch can be made; tells of each row by its number from 0."""
-    outcome = _checked(caller.tenant, wanted.rows)
+    return add_rows(caller, wanted.rows, language)
+
+
+def add_rows(caller: Caller, wanted: Sequence[NewMapping | InvalidRequest], language: Language) -> MappingBatch:
+    """The same for rows that were read already."""
+    outcome = _checked(caller.tenant, wanted)
     rows = [one for one in outcome if isinstance(one, NewMapping)]
     room = MAX_MAPPINGS - store.count(caller.tenant, MAX_MAPPINGS)
     mapping_ids = iter(store.next_ids(caller.tenant, len(rows)) if rows else [])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.forwarding.accounts import service, store
+from functions.forwarding.accounts import cookies, service, store
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import OUT_OF_ORDER, told
@@ -175,10 +175,8 @@ def test_an_account_without_a_token_says_what_it_needs(
 def test_a_cookie_is_used_where_the_deployment_allows_it(
     deployment: Deployment, kook: Kook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from functions.forwarding.accounts import credentials
-
     monkeypatch.setenv("ALLOW_COOKIE_ACCOUNTS", "true")
-    credentials._settings.cache_clear()
+    cookies._settings.cache_clear()
     made = add(deployment, cookie=DOCUMENT_5["cookie"], base_url=kook.base_url)
     kook.will(told({"code": 0, "message": "操作成功", "data": {"id": "17", "username": "某人"}}))
     assert deployment.call("POST", f"{PATH}/{made}/start").status == 200

@@ -10,7 +10,7 @@ from tests.conftest import Deployment
 from tests.contract.forwarding.test_accounts import TIME, refused
 from tests.contract.forwarding.test_bots import DISCORD, FEISHU, TELEGRAM
 
-DOCUMENT_5 = {
+DOCUMENT_5: dict[str, Any] = {
     "kook_server_id": "1234567890",
     "kook_channel_id": "9876543210",
     "kook_channel_name": "公告频道",

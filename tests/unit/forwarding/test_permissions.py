@@ -92,6 +92,8 @@ def test_changes(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
         table.Put(table.entities(), {**place, "name": "a"}),
         bots.recounted("default", "000000000001", 1),
         table.Delete(table.entities(), keys.entity("default", bots.KIND, "000000000003")),
+        table.Put(table.activity(), {**place, "name": "a"}),
+        table.Delete(table.activity(), keys.entity("default", bots.KIND, "000000000003")),
     ]
     changes.keep("default", "change_1", writes)
     assert work.batch({"tenant": "default", "change_id": "change_1"}) == {"batchItemFailures": []}
@@ -99,3 +101,41 @@ def test_changes(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.batch({"tenant": "default", "change_id": "change_2"}) == {"batchItemFailures": []}
     assert json.loads(json.dumps(table.get(table.entities(), gate.key("default")))) is None
     assert work.used == granted("ForwardingChangesFunction")
+
+
+def test_smart_mapping(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.forwarding.smart_mapping import store
+
+    add_bot()
+    monkeypatch.setattr(store, "MAX_PAIRS", 1)
+    work = Work("SmartMappingFunction", tenant, monkeypatch)
+    with Kook() as kook:
+        kook.server("1", "公会", ("2", "a"))
+        body = {"email": "a@example.com", "token": TOKEN, "base_url": kook.base_url}
+        answer = Work("KookAccountsFunction", tenant, monkeypatch).request("POST /api/accounts", body)
+        wanted = {"account_id": answer["account_id"], "platform": "http"}
+        found = work.request("POST /api/smart-mapping/auto-match", wanted)["matches"]
+    work.request("POST /api/smart-mapping/apply", {"matches": found})
+    for name in ("b", "b", "c"):
+        judged = {"rejected": [{"kook_channel_name": name, "target_name": name}]}
+        work.request("POST /api/smart-mapping/feedback", judged)
+    assert work.run(work.event("POST /api/smart-mapping/feedback", {}))["statusCode"] == 400
+    assert work.used == granted("SmartMappingFunction")
+
+
+def test_backups(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.forwarding.smart_mapping import store
+    from functions.forwarding.smart_mapping.store import Pair
+
+    add_bot()
+    store.learn("default", [Pair("a", "b")], [])
+    work = Work("ForwardBackupsFunction", tenant, monkeypatch)
+    made = work.request("POST /api/backup/create")["backup_id"]
+    more = Work("ForwardMappingsFunction", tenant, monkeypatch)
+    more.request("POST /api/mappings", mapping("1"))
+    work.request("GET /api/backup/list")
+    work.request("POST /api/backup/restore", {"backup_id": made})
+    work.request("GET /api/backup/{backup_id}/download", backup_id=made)
+    work.request("DELETE /api/backup/{backup_id}", backup_id=made)
+    assert work.run(work.event("POST /api/backup/restore", {}))["statusCode"] == 400
+    assert work.used == granted("ForwardBackupsFunction")

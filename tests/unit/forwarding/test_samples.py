@@ -47,6 +47,12 @@ def test_bots_and_mappings() -> None:
     assert made("ForwardMappingsFunction")["mapping_id"] == 1
 
 
+def test_smart_mapping_and_backups() -> None:
+    answer = invoke("SmartMappingFunction")
+    assert (answer["statusCode"], json.loads(answer["body"])["learned"]) == (200, 1)
+    assert made("ForwardBackupsFunction")["size_mb"] > 0
+
+
 def test_a_change_whose_maker_died_is_ended() -> None:
     change_id = json.loads(sample("ForwardingChangesFunction")["Records"][0]["body"])["change_id"]
     gate.close("default", change_id)

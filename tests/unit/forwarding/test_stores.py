@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from functions.forwarding import gate
-from functions.forwarding.accounts import credentials
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.bots import store as bots
 from functions.forwarding.mappings import store as mappings
@@ -31,7 +30,7 @@ def secrets_in_the_clear(*texts: str) -> bool:
 def test_an_account_is_found_by_what_kook_calls_it(account: Maker) -> None:
     made = account()
     assert accounts.by_callback(made.callback_id) == (TENANT, made)
-    assert credentials.opened(TENANT, made).token == "1/MTA2MjE=/bot"
+    assert accounts.opened(TENANT, made).token == "1/MTA2MjE=/bot"
     assert not secrets_in_the_clear("1/MTA2MjE=/bot")
     for unknown in ("kook_01", "1", made.id):
         with pytest.raises(NotFound):
