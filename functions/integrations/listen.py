@@ -45,10 +45,12 @@ class ListenSettings:
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch: events as the bus carries them, and `{"do","tenant","integration_id"}` (`sync`, `forget`)."""
     messages, broken = queues.read(event, "tenant", within="detail")
-    failed = list(broken)
+    failed = [*broken, *(message_id for message_id, message in messages.items() if not _is_known(message))]
     forwarding: dict[str, list[StoredIntegration]] = {}
     posts: list[tuple[str, Message]] = []
     for message_id, message in messages.items():
+        if message_id in failed:
+            continue
         try:
             if "do" in message:
                 _do(message)
@@ -62,6 +64,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     count("EventsForwarded", len(posts) - len(untaken))
     # An event sent twice makes the same posts again, which are then told by the event's id.
     return queues.failures(sorted({*failed, *(posts[position][0] for position in untaken)}))
+
+
+def _is_known(message: Mapping[str, Any]) -> bool:
+    """Whether a message is one of those that this queue carries; any other goes to the dead letters alone."""
+    if "do" in message:
+        return message["do"] in ("sync", "forget") and "integration_id" in message
+    return message.keys() >= {"id", "type", "timestamp", "data"}
 
 
 def _do(wanted: Mapping[str, Any]) -> None:
@@ -111,7 +120,7 @@ def _posts(forwarding: dict[str, list[StoredIntegration]], event: Mapping[str, A
                 "tenant": tenant,
                 "integration_id": one.id,
                 "event_id": event["id"],
-                "text": words.message(event, one.settings["language"], one.service_type),
+                "text": words.message(event, one.language, one.service_type),
                 "signature": words.signature(event, one.service_type),
                 "due": 0,
                 "tries": 0,

@@ -133,7 +133,7 @@ def shown(integration: StoredIntegration) -> Integration:
             "auto_sync": integration.settings["auto_sync"],
             "sync_interval": integration.settings["sync_interval"],
             "forward_events": list(integration.settings["forward_events"]),
-            "language": integration.settings["language"],
+            "language": integration.language,
         },
         "error": integration.error,
         "created_at": times.iso(integration.created_at / 1000),

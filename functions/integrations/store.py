@@ -8,7 +8,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from functions.integrations.models import Status
 from hub import connections, times
@@ -16,6 +16,7 @@ from hub.connections import Trouble
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
+from hub.web.localisation import DEFAULT, Language
 
 KIND = connections.KIND
 BY_STATUS = "INTEGRATION_STATUS"
@@ -39,6 +40,11 @@ class StoredIntegration:
     created_at: int
     updated_at: int
     version: int = 1
+
+    @property
+    def language(self) -> Language:
+        """The language that events are told it in; one that was made before there was a choice is told in Chinese."""
+        return cast("Language", self.settings.get("language", DEFAULT))
 
 
 def add(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from hub import events, ids
-from hub.connectors.http import HttpConfig
-from hub.connectors.protocol import Account, Config, Connector, Limits, Page, Record
+from hub.connectors.http import Http, HttpConfig
+from hub.connectors.protocol import Connector, Page, Record
 from hub.events import Caller
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.subject import Subject, request
@@ -94,20 +94,12 @@ def _test(tenant: Tenant, receiver: str) -> Callable[[], Any]:
     return lambda: tenant.event(f"POST {_ONE}/test", integration_id=one)
 
 
-class _Rows(Connector[Any]):
-    """A provider that has a page of records; how it is asked is not what is measured."""
+class _Rows(Http):
+    """A service that has a page of records; how it is asked is not what is measured."""
 
-    service_type: ClassVar[str] = "http"
-    config = HttpConfig
-    limits: ClassVar[Limits] = Limits(text=1000)
-    abilities: ClassVar = frozenset({"send", "records"})
     version = 1
 
-    def test(self, config: Config) -> Account:
-        """Nobody asks."""
-        raise NotImplementedError
-
-    def records(self, config: Config, cursor: str | None) -> Page[Record]:
+    def records(self, config: HttpConfig, cursor: str | None) -> Page[Record]:
         """Issues of some 500 bytes."""
         data = {"title": "登录页报错", "state": "open", "body": "x" * 400, "version": self.version}
         return Page([Record(str(number), "issue", data, self.version) for number in range(_ROWS)])

@@ -58,6 +58,7 @@ _SETTINGS = {
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
+    "CONTACT_SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ContactSyncStateMachine",
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
@@ -67,6 +68,7 @@ _SETTINGS = {
     "FILES_BUCKET_NAME": "files-bucket",
     "FORWARDING_BUCKET_NAME": "forwarding-bucket",
     "FORWARDING_CHANGES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardingChangesQueue",
+    "FORWARD_FIGURES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
@@ -268,6 +270,7 @@ def _make() -> None:
         "TotalsQueue",
         "SupportStatisticsQueue",
         "ForwardingChangesQueue",
+        "ForwardFiguresQueue",
         "ForwardReleaseQueue",
         "KookSchedulesQueue",
         "IntegrationEventsQueue",
@@ -282,6 +285,7 @@ def _make() -> None:
     for name in (
         "Totals",
         "SupportStatistics",
+        "ForwardFigures",
         "WhatsAppMessages",
         "TelegramMessages",
         "WeChatMessages",
@@ -300,6 +304,7 @@ def _make() -> None:
         "WebhookRetryStateMachine",
         "WebhookReplayStateMachine",
         "MessagingRetryStateMachine",
+        "ContactSyncStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
         "IntegrationSyncStateMachine",

@@ -1,8 +1,10 @@
-"""Syncs over HTTP on the deployed stack: whole, interrupted, limited, and by themselves."""
+"""Syncs over HTTP on the deployed stack: interrupted, limited, and by themselves; and events that are posted."""
 
 from typing import Any
 
-from tests.contract.connectors.fakes import told
+import pytest
+
+from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.providing import Provider
@@ -70,3 +72,74 @@ def test_a_sync_whose_function_is_killed_goes_on_from_its_checkpoint(
     told_of = [one.event for one in inbox.received]
     assert {event["type"] for event in told_of} == {"integration.synced"}
     assert sorted(event["data"]["added"] for event in told_of) == [0, 2000]
+
+
+class Chat(Fake):
+    """Slack's and Discord's webhooks; `is_gone` once nobody is there any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_gone = False
+
+    def answer(self, asked: Asked) -> Reply:
+        """As the one that is asked answers."""
+        if self.is_gone:
+            return told({"message": "Unknown Webhook", "code": 10015}, 404)
+        return told({"id": "1"}) if "wait" in asked.query else Reply(200, b"ok")
+
+    def posted(self, field: str) -> list[str]:
+        """What was posted, in this field of a body."""
+        return [asked.json[field] for asked in self.asked]
+
+
+@pytest.mark.slow
+def test_events_are_posted_in_the_language_of_each_and_a_sync_comes_by_itself(api: Client, stack: RunningStack) -> None:
+    with Provider(3) as provider, Chat() as slack, Chat() as discord:
+        one = integrate(api, provider, auto_sync=True, sync_interval=60)
+        wanted = ["ticket.created", "integration.synced"]
+        chats = {
+            name: api.post(
+                PATH,
+                {
+                    "name": name,
+                    "service_type": name,
+                    "config": {"webhook_url": f"{chat.url}/api/webhooks/1/a"},
+                    "settings": {"forward_events": wanted, "language": language},
+                },
+            ).json()["id"]
+            for name, chat, language in (("slack", slack, "zh-CN"), ("discord", discord, "en-US"))
+        }
+        name = f"{api.tenant}.{one.rpartition('/')[2]}"
+
+        def has_schedule() -> bool:
+            listed = stack.schedules.get_paginator("list_schedules").paginate(NamePrefix=name)
+            return any(page["Schedules"] for page in listed)
+
+        eventually(has_schedule, "the schedule")
+
+        ticket = {"title": "**产品** <咨询> @everyone", "customer_email": "customer@example.com"}
+        made = api.post("/v1/tickets", ticket).json()["data"]["id"]
+        [in_chinese] = eventually(lambda: slack.posted("text"), "the post to Slack")
+        [in_english] = eventually(lambda: discord.posted("content"), "the post to Discord")
+        assert in_chinese.startswith("【新的工单】\n标题:**产品** &lt;咨询&gt; @everyone\n")
+        assert in_english.startswith("\\[New ticket\\]\nTitle: \\*\\*产品\\*\\* \\<咨询\\> @everyone\n")
+        assert discord.asked[0].json["allowed_mentions"] == {"parse": []}
+        assert f"编号:{made}" in in_chinese
+
+        discord.is_gone = True
+        for number in range(2):
+            api.post("/v1/tickets", {**ticket, "title": f"第 {number} 个"})
+        eventually(lambda: api.get(f"{PATH}/{chats['discord']}").json()["status"] == "error", "the error")
+        eventually(lambda: len(slack.asked) >= 3, "the posts that follow")
+        asked = len(discord.asked)
+
+        found = eventually(lambda: api.get(f"{one}/syncs").json()["data"], "a sync that nobody asked for", 120)
+        assert found[-1]["trigger"] == "schedule"
+        done = ended(api, f"{one}/syncs/{found[-1]['id']}")
+        assert (done["status"], done["added"]) == ("completed", 3)
+        synced = eventually(lambda: [text for text in slack.posted("text") if "集成同步完成" in text], "the news of it")
+        assert "新增:3" in synced[0]
+        assert len(discord.asked) == asked, "one in error is left alone"
+
+        assert api.request("PUT", one, json={"settings": {"auto_sync": False}}).status_code == 200
+        eventually(lambda: not has_schedule(), "the schedule's end")

@@ -277,5 +277,6 @@ def test_what_cannot_be_read_or_seen_to_fails_alone(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(schedules, "put", broken)
     created = [event for event in memory.told() if event["data"]["integration_id"] == one]
     gone = {"do": "sync", "tenant": "x", "integration_id": ids.new("int")}
-    assert hear({"detail": created[0]}, [], happened("user.created"), gone) == ["0", "1"]
+    strange = ({"tenant": "default"}, {"tenant": "default", "do": "dance", "integration_id": one})
+    assert hear({"detail": created[0]}, [], happened("user.created"), gone, *strange) == ["0", "1", "4", "5"]
     assert len(posts()) == 1

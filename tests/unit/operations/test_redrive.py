@@ -121,6 +121,7 @@ def test_every_dead_letter_queue_knows_where_its_letters_go(stack: StackInMemory
         "FileUploadsDeadLetterQueue": "FileUploadsQueue",
         "ForwardingChangesDeadLetterQueue": "ForwardingChangesQueue",
         "LivePushDeadLetterQueue": "LivePushQueue",
+        "ForwardFiguresDeadLetterQueue": "ForwardFiguresQueue",
     }
 
 

@@ -76,6 +76,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "precondition_failed": ("资源已被修改,请重新获取后再试", "The resource has changed since it was read"),
     "payload_too_large": ("请求体过大,最大 {limit} 字节", "The body is too large: {limit} bytes at most"),
     "unsupported_media_type": ("不支持的内容类型,请使用 {expected}", "Unsupported content type: use {expected}"),
+    "sync_running": ("同步正在进行,请稍后再试", "A sync is running: wait for its end"),
+    "provider_refused": ("{platform} 拒绝了请求: {text} ({reason})", "{platform} refused it: {text} ({reason})"),
     "no_connection": ("没有可用的 {platform} 集成", "There is no {platform} integration to send over"),
     "unprocessable": ("业务规则校验失败", "A business rule does not allow this"),
     "D5.unprocessable": ("验证失败", "Validation failed"),
@@ -160,6 +162,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mapping_exists": ("相同的映射已存在", "There is a mapping from this channel to this target already"),
     "wrong_password": ("邮箱或密码错误", "The email or the password is wrong"),
     "password_changed": ("密码修改成功,请重新登录", "The password is changed: sign in again"),
+    "logs_clearing": ("旧日志正在后台清除", "Old messages are being cleared in the background"),
+    "system_started": ("服务启动成功", "Forwarding is started"),
+    "system_stopped": (
+        "服务已停止,消息将保留到再次启动",
+        "Forwarding is stopped: messages wait until it is started again",
+    ),
+    "system_restarted": ("服务重启成功", "Forwarding is restarted"),
+    "updates_not_configured": ("未配置更新地址", "No address is configured at which releases are told"),
+    "updates_unreachable": ("无法获取最新版本: {reason}", "The latest release cannot be read: {reason}"),
     "not_signed_in": ("该操作需要用户登录", "This needs a signed-in user, not an API key"),
     # What is wrong with a field.
     "missing": ("不能为空", "is required"),
@@ -341,6 +352,10 @@ SOLUTIONS: dict[str, tuple[str, str]] = {
     "UNSUPPORTED_MEDIA_TYPE": ("请设置 Content-Type 为 application/json", "Set Content-Type to application/json"),
     "UNPROCESSABLE": ("请检查业务规则", "Check the rule that the message names"),
     "INVALID_CREDENTIALS": ("请检查邮箱和密码", "Check the email and the password"),
+    "UPDATES_UNREACHABLE": (
+        "请稍后重试,如仍失败请检查部署参数 UpdatesUrl",
+        "Retry later; if it persists, check the deployment parameter UpdatesUrl",
+    ),
     "RATE_LIMITED": ("请稍后重试", "Wait and retry"),
     "UNAVAILABLE": ("请稍后重试", "Wait and retry"),
     "INVALID_COOKIE": (
