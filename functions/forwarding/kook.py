@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub import connections
+from hub import connections, times
 from hub.connectors.kook import KookConfig
 from hub.connectors.protocol import ProviderError, Temporary
 from hub.errors import HubError, Unavailable, Unprocessable
@@ -23,5 +23,6 @@ def told(error: ProviderError, config: KookConfig) -> HubError:
     words = connections.trouble(error, config)
     reason = f"{words['code']} {words['message']}".strip()
     if isinstance(error, Temporary):
-        return Unavailable("kook_unavailable", code="KOOK_UNAVAILABLE", reason=reason)
+        wait = None if error.retry_at is None else max(1, (error.retry_at - times.now_ms()) // 1000)
+        return Unavailable("kook_unavailable", code="KOOK_UNAVAILABLE", retry_after=wait, reason=reason)
     return Unprocessable("kook_refused", code="KOOK_REFUSED", reason=reason)
