@@ -9,6 +9,7 @@ from hub import events, ids, times
 from tests.benchmarks import (
     conversations,
     customers,
+    delivery,
     device_commands,
     devices,
     files,
@@ -16,6 +17,7 @@ from tests.benchmarks import (
     forwarding,
     identity,
     integrations,
+    messaging,
     orders,
     realtime,
     statistics,
@@ -44,6 +46,7 @@ def subjects() -> list[Subject]:
         *_webhooks(),
         *integrations.subjects(),
         *forwarding.subjects(),
+        *messaging.subjects(),
         *conversations.subjects(),
         *orders.subjects(),
         *tickets.subjects(),
@@ -52,9 +55,11 @@ def subjects() -> list[Subject]:
         *devices.subjects(),
         *device_commands.subjects(),
         *statistics.subjects(),
+        *delivery.subjects(),
         *forward_figures.subjects(),
         *_reference(),
         *_workers(),
+        *delivery.workers(),
     ]
 
 
@@ -381,6 +386,7 @@ def _workers() -> list[Subject]:
         *files.workers(),
         *device_commands.workers(),
         *forwarding.workers(),
+        *messaging.workers(),
         *integrations.workers(),
         *realtime.workers(),
         *forward_figures.workers(),
