@@ -9,7 +9,6 @@ executions of one job one is always told that it was overtaken.
 | job | Table | `T#<tenant>#IMPORT`, `T#<tenant>#EXPORT` | `import_…`, `export_…` |
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, TypeVar
@@ -17,7 +16,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.crm.customers.models import RowError
-from hub import aws, times
+from hub import executions, times
 from hub.errors import FieldError, HubError, NotFound, Unprocessable
 from hub.store import items, keys, table
 from hub.web.localisation import Language, text
@@ -74,7 +73,7 @@ def begin(kind: str, tenant: str, job: Job, machine: str) -> None:
     table.write(table.Put(table.entities(), _item(kind, tenant, job), table.ABSENT))
     state = {"tenant": tenant, "id": job.id, "step": {"status": "running", "number": 0}}
     try:
-        aws.stepfunctions().start_execution(stateMachineArn=machine, name=job.id, input=json.dumps(state))
+        executions.start(machine, job.id, state)
     except (BotoCoreError, ClientError):
         # Whether it was started nobody knows; if so, its first step finds it ended.
         _write(kind, tenant, failed(job, "stopped"), "#status = :pending", {"pending": "pending"})

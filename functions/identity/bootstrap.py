@@ -12,7 +12,7 @@ from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users import service as users
 from functions.identity.users import store as user_store
 from functions.identity.users.models import NewUser
-from hub import events, passwords, times
+from hub import auth, events, passwords, times
 from hub.errors import Conflict
 from hub.store import keys, table
 from hub.telemetry import lambda_handler
@@ -47,6 +47,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _tenant_writes(caller: events.Caller, wanted: FirstTenant, password: str) -> list[table.Put]:
+    # Good for nothing until a parameter of the deployment opens a group of endpoints as this tenant.
+    public = auth.credential_item(
+        auth.public_credential(wanted.tenant),
+        tenant=wanted.tenant,
+        credential_id="public",
+        kind="public",
+        plan=wanted.plan,
+        permissions=auth.PUBLIC_PERMISSIONS,
+        expires_at=None,
+    )
     tenant = {
         **keys.entity(wanted.tenant, user_store.TENANTS, wanted.tenant),
         "plan": wanted.plan,
@@ -55,4 +65,4 @@ def _tenant_writes(caller: events.Caller, wanted: FirstTenant, password: str) ->
     }
     user = users.new_user(NewUser(email=wanted.email, name=wanted.name, role="admin", password=password))
     made = user_store.creation(wanted.tenant, user, *users.creation_records(caller, user))
-    return [table.Put(table.entities(), tenant, table.ABSENT), *made]
+    return [table.Put(table.entities(), tenant, table.ABSENT), table.Put(table.activity(), public), *made]

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from functions.integrations import store
 from functions.integrations.models import (
     Integration,
@@ -16,14 +14,14 @@ from functions.integrations.models import (
     Tested,
 )
 from functions.integrations.store import StoredIntegration
-from hub import connections, connectors, events, ids, outbound, secrets, times
+from hub import connections, connectors, events, ids, times
 from hub.connections import Trouble
-from hub.connectors.protocol import Config, Disabled, ProviderError
+from hub.connectors import configs
+from hub.connectors.protocol import Disabled, ProviderError
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table, versioned
 from hub.store.paging import Page
-from hub.web.validation import invalid
 
 MAX_INTEGRATIONS = 100
 """Of a tenant: whoever looks for the one that is meant reads them all."""
@@ -34,7 +32,7 @@ def create(caller: Caller, wanted: NewIntegration) -> Integration:
 
     Raises `InvalidRequest` for a config that its service type does not take, `Unprocessable` over the tenant's quota.
     """
-    config = _checked(wanted.service_type, wanted.config)
+    config = configs.checked(wanted.service_type, wanted.config)
     if store.count(caller.tenant, MAX_INTEGRATIONS) >= MAX_INTEGRATIONS:
         raise Unprocessable("quota_exceeded", limit=MAX_INTEGRATIONS)
     now = times.now_ms()
@@ -196,49 +194,10 @@ def _changed(tenant: str, before: StoredIntegration, sent: Mapping[str, Any]) ->
         after = replace(after, settings={**before.settings, **sent["settings"]})
     if sent.get("config"):
         kept = connections.opened(tenant, before)
-        config = _merged(before.service_type, kept, sent["config"])
+        config = configs.merged(before.service_type, kept, sent["config"])
         if config != kept:
             shown_config, sealed = connections.closed(tenant, before.id, config)
             after = replace(after, config=shown_config, sealed=sealed)
     if sent.get("config") or sent.get("status") == "active":
         after = replace(after, error=None, status="active" if after.status == "error" else after.status)
     return after
-
-
-def _merged(service_type: str, kept: Config, sent: Mapping[str, Any]) -> Config:
-    """The stored config under the fields that were sent. Raises `InvalidRequest`."""
-    values, hidden = kept.model_dump(exclude_defaults=True), connections.secret_fields(type(kept))
-    unsent = {name for name in hidden if name in values and sent.get(name, secrets.MASK) == secrets.MASK}
-    together = {**values, **{name: value for name, value in sent.items() if name not in unsent}}
-    fields = type(kept).model_fields
-    config = _checked(
-        service_type, {name: value for name, value in together.items() if value is not None or name not in fields}
-    )
-    # Else whoever may change an integration, but not see its secrets, would have them sent to an address of theirs.
-    if unsent and any(
-        _addresses(kept).get(name) != url for name, url in _addresses(config).items() if name not in hidden
-    ):
-        raise InvalidRequest([FieldError(f"config.{name}", "send_anew") for name in sorted(unsent)])
-    return config
-
-
-def _checked(service_type: str, values: Mapping[str, Any]) -> Config:
-    """A config of a service type. Raises `InvalidRequest` with the fields under `config`."""
-    shape = connectors.connector(service_type).config
-    # What an answer showed is no secret.
-    masked = [name for name in connections.secret_fields(shape) if values.get(name) == secrets.MASK]
-    if masked:
-        raise InvalidRequest([FieldError(f"config.{name}", "missing") for name in masked])
-    try:
-        config: Config = shape.model_validate(dict(values))
-    except ValidationError as error:
-        raise InvalidRequest([replace(one, field=f"config.{one.field}") for one in invalid(error).fields]) from None
-    refusals = {name: outbound.refusal(url) for name, url in _addresses(config).items()}
-    if wrong := [FieldError(f"config.{name}", reason) for name, reason in refusals.items() if reason]:
-        raise InvalidRequest(wrong)
-    return config
-
-
-def _addresses(config: Config) -> dict[str, str]:
-    """The addresses that a config has calls go to."""
-    return {name: value for name, value in config.model_dump().items() if name.endswith("url") and value}

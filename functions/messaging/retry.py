@@ -3,7 +3,7 @@
 from typing import Any
 
 from functions.messaging.messages import sending, store
-from hub import connectors, pacing, times
+from hub import connectors, executions, pacing, times
 from hub.errors import NotFound
 from hub.telemetry import count, lambda_handler
 
@@ -40,4 +40,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _outcome(status: str, until: int = 0, due: int | None = None) -> dict[str, Any]:
-    return {"status": status, "wait_seconds": sending.seconds_until(until) if until else 0, "due": due}
+    return {"status": status, "wait_seconds": executions.seconds_until(until) if until else 0, "due": due}

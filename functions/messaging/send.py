@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.messaging.messages import sending, store
 from functions.messaging.messages.store import StoredMessage
-from hub import connectors, pacing, queues, settings, times
+from hub import connectors, executions, pacing, queues, settings, times
 from hub.errors import NotFound
 from hub.telemetry import count, lambda_handler
 
@@ -104,7 +104,7 @@ def _wait(wanted: Sequence[_Wanted], slots: dict[str, int]) -> list[str]:
 def _again(one: _Wanted, slots: dict[str, int]) -> queues.Message:
     due = one.due or slots[one.message_id]
     body = {"tenant": one.tenant, "platform": one.message.platform, "id": one.message.id, "due": due}
-    return queues.Message(json.dumps(body), sending.seconds_until(due), one.message.connection_id)
+    return queues.Message(json.dumps(body), executions.seconds_until(due), one.message.connection_id)
 
 
 def _attempt(one: _Wanted) -> str | None:

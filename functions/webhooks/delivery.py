@@ -9,13 +9,11 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from functions.webhooks import log, payload
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import Delivery, Status
 from functions.webhooks.store import StoredWebhook
-from hub import aws, ids, outbound, settings, signing, times
+from hub import executions, ids, outbound, settings, signing, times
 from hub.telemetry import logger
 
 SCHEDULES: dict[str, tuple[int, ...]] = {
@@ -187,18 +185,9 @@ def keep_trying(delivery: StoredDelivery) -> None:
         "webhook_id": delivery.webhook_id,
         "id": delivery.id,
         "generation": delivery.generation,
-        "outcome": {"status": "pending", "wait_seconds": seconds_until(delivery.due_at)},
+        "outcome": {"status": "pending", "wait_seconds": executions.seconds_until(delivery.due_at)},
     }
-    try:
-        aws.stepfunctions().start_execution(
-            stateMachineArn=_settings().webhook_retry_state_machine_arn,
-            name=f"{delivery.id}-{delivery.generation}",
-            input=json.dumps(start),
-        )
-    except ClientError as error:
-        # At least once: a message that comes again finds the execution that its first run started.
-        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-            raise
+    executions.start(_settings().webhook_retry_state_machine_arn, f"{delivery.id}-{delivery.generation}", start)
 
 
 def end_without_webhook(delivery: StoredDelivery) -> None:
@@ -207,11 +196,6 @@ def end_without_webhook(delivery: StoredDelivery) -> None:
         log.give_up(delivery)
     else:
         log.record(delivery, refusal(INACTIVE), "failed")
-
-
-def seconds_until(due_at: int) -> int:
-    """Whole seconds until a time (epoch ms), as a state machine waits them."""
-    return max(0, -(-(due_at - times.now_ms()) // 1000))
 
 
 def _seconds(retry_after: str | None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from functions.webhooks import delivery, dispatch, log, replays, store
 from functions.webhooks.log import StoredDelivery
 from functions.webhooks.models import ReplayStatus
-from hub import ids, times
+from hub import executions, ids, times
 from hub.errors import NotFound, Unavailable
 from hub.telemetry import count, lambda_handler, logger
 
@@ -95,7 +95,7 @@ def _ended(event: dict[str, Any], step: dict[str, Any], status: ReplayStatus) ->
 
 
 def _seconds_until_next(due: int) -> int:
-    return delivery.seconds_until(due - LEAD_MS)
+    return executions.seconds_until(due - LEAD_MS)
 
 
 def _outcome(status: str, step: dict[str, Any], wait_seconds: int = 0) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The latest one is also the lock: it is written only where none is running, in on
 `alive_until` with every step, so that one whose execution was killed does not keep others away for ever.
 """
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 
 from functions.webhooks import store
 from functions.webhooks.models import Replay, ReplayRequest, ReplayStarted, ReplayStatus, Status
-from hub import aws, ids, settings, times
+from hub import executions, ids, settings, times
 from hub.errors import Conflict, FieldError, InvalidRequest, NotFound
 from hub.store import items, keys, table
 from hub.store.items import Item
@@ -95,9 +94,7 @@ def begin(tenant: str, webhook_id: str, wanted: ReplayRequest) -> StoredReplay:
 
 def start(replay: StoredReplay) -> None:
     """Hand a new replay to the state machine, whose steps are `replay.handler`'s."""
-    aws.stepfunctions().start_execution(
-        stateMachineArn=_settings().webhook_replay_state_machine_arn, name=replay.id, input=json.dumps(state(replay))
-    )
+    executions.start(_settings().webhook_replay_state_machine_arn, replay.id, state(replay))
 
 
 def state(replay: StoredReplay) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from functions.webhooks import delivery, dispatch, endpoints, learning, log
 from functions.webhooks.log import StoredDelivery
-from hub import times
+from hub import executions, times
 from hub.telemetry import count, lambda_handler
 
 
@@ -56,7 +56,7 @@ def _slot(row: StoredDelivery, due: int | None, endpoint: endpoints.Endpoint) ->
 
 
 def _waiting(until: int, due: int | None) -> dict[str, Any]:
-    return _outcome("pending", delivery.seconds_until(until), due)
+    return _outcome("pending", executions.seconds_until(until), due)
 
 
 def _outcome(status: str, wait_seconds: int = 0, due: int | None = None) -> dict[str, Any]:

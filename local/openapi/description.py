@@ -70,7 +70,7 @@ _RULED: set[Any] = {
     users_api.update_user,
     users_api.patch_user,
     users_api.delete_user,
-    tickets_api.change_ticket,
+    tickets_api.update_ticket,
     messaging_api.send_message,
 }
 """Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""

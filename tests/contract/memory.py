@@ -61,6 +61,8 @@ _SETTINGS = {
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
+    "SCHEDULE_GROUP": "hub",
+    "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -231,6 +233,7 @@ def _make() -> None:
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
     client("s3").create_bucket(Bucket="files-bucket")
+    client("scheduler").create_schedule_group(Name="hub")
     sqs = client("sqs")
     for name in (
         "PoisonEventsQueue",

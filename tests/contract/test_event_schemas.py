@@ -2,6 +2,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _connect(caller)
         _integrate(caller)
         _send(caller)
+        _forward(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
 
 
@@ -165,6 +167,38 @@ def _send(caller: events.Caller) -> None:
         made = service.create(caller, "telegram", wanted)["id"]
         sending.attempt(caller.tenant, store.get(caller.tenant, "telegram", made))
     service.move(caller.tenant, "telegram", made, "delivered")
+
+
+def _forward(caller: events.Caller) -> None:
+    """A message that goes to one target and not to another, while forwarding is stopped and started."""
+    from functions.forwarding import state
+    from functions.forwarding.messages import store
+
+    row = store.StoredMessage(
+        id="6b1f0d2e-6f2a-4a6e-9d3c-0c6f5c1c7a11",
+        mapping_id="000000000001",
+        number=store.numbered(caller.tenant, 1),
+        bot_id="000000000001",
+        channel="9876543210",
+        target_platform="discord",
+        target_channel="",
+        sender_name="用户A",
+        message_type="text",
+        content="测试消息",
+        status="success",
+        error=None,
+        latency_ms=1234,
+        attempts=1,
+        provider_ids=["1"],
+        created_at=times.now_ms(),
+        updated_at=times.now_ms(),
+    )
+    store.write(caller.tenant, None, row, store.succeeded(caller.tenant, row))
+    lost = replace(row, mapping_id="000000000002", status="failed", latency_ms=None, provider_ids=[])
+    lost = replace(lost, error={"code": "10015", "message": "Unknown Webhook"})
+    store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
+    for running in (False, True):
+        state.set_running(caller, running)
 
 
 def _agreed() -> list[dict[str, Any]]:

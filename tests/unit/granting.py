@@ -54,6 +54,8 @@ def logical_id(resource: dict[str, Any] | str) -> str:
             return "*"
         case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:iot:"):
             return text.rpartition(":${AWS::AccountId}:")[2].partition("/")[0]
+        case {"Fn::Sub": str(text)} if ":schedule/${" in text:
+            return text.rpartition(":schedule/${")[2].partition("}")[0]
         case {"Ref": str(name)}:
             return name
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Fn::GetAtt": str(name)}:
@@ -81,6 +83,8 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"iot:{operation}", IOT_RESOURCES.get(operation, "thing"))}
         case "stepfunctions", "StartExecution":
             return {("states:StartExecution", parameters["stateMachineArn"].rpartition(":")[2])}
+        case "scheduler", _:
+            return needed_of_schedules(operation)
         case "s3", _:
             return needed_of_bucket(operation, parameters["Key"])
     raise AssertionError(f"{service}:{operation} is not known here")
@@ -99,6 +103,12 @@ def needed_of_tables(operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"dynamodb:{operation}", table) for table in parameters["RequestItems"]}
     index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
     return {(f"dynamodb:{operation}", parameters["TableName"] + index)}
+
+
+def needed_of_schedules(operation: str) -> Grants:
+    """What a call about a schedule needs: who has it send as a role must be allowed to give it that role."""
+    found = {(f"scheduler:{operation}", "ScheduleGroup")}
+    return found if operation == "DeleteSchedule" else found | {("iam:PassRole", "ScheduleRole")}
 
 
 def needed_of_bucket(operation: str, key: str) -> Grants:

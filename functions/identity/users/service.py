@@ -145,7 +145,7 @@ def _change(caller: Caller, user_id: str, changes: Mapping[str, Any]) -> StoredU
         after = before
         if real:
             after = replace(before, **real, updated_at=max(times.now_ms(), before.updated_at + 1))
-            told = _told(after) | {"updated_at": times.iso(after.updated_at / 1000), "changed": sorted(real)}
+            told = _told(after) | {"updated_at": times.iso(after.updated_at / 1000), "changes": sorted(real)}
             event = events.event("user.updated", caller, told)
             try:
                 store.replace(caller.tenant, before, after, event, audit.record("user.updated", caller, user_id, real))

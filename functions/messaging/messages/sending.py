@@ -1,17 +1,14 @@
 """One attempt at sending a message, and what follows from how it ended."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from random import uniform
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
-
 from functions.messaging.messages import service, store
 from functions.messaging.messages.store import StoredMessage
-from hub import aws, connections, connectors, pacing, settings, times
+from hub import connections, connectors, executions, pacing, settings, times
 from hub.connections import Trouble
 from hub.connectors.protocol import Media, Outgoing, ProviderError, Temporary
 from hub.errors import NotFound
@@ -69,22 +66,9 @@ def keep_trying(tenant: str, message: StoredMessage) -> None:
         "tenant": tenant,
         "platform": message.platform,
         "message_id": message.id,
-        "outcome": {"status": "pending", "wait_seconds": seconds_until(message.due_at)},
+        "outcome": {"status": "pending", "wait_seconds": executions.seconds_until(message.due_at)},
     }
-    try:
-        aws.stepfunctions().start_execution(
-            stateMachineArn=_settings().messaging_retry_state_machine_arn,
-            name=f"{message.id}-{len(message.attempts)}",
-            input=json.dumps(start),
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-            raise
-
-
-def seconds_until(due_at: int) -> int:
-    """Whole seconds until a time (epoch ms)."""
-    return max(0, -(-(due_at - times.now_ms()) // 1000))
+    executions.start(_settings().messaging_retry_state_machine_arn, f"{message.id}-{len(message.attempts)}", start)
 
 
 def _outgoing(message: StoredMessage) -> Outgoing:

@@ -46,7 +46,7 @@ def get_ticket(request: Request, ticket_id: str) -> Versioned[Ticket]:
 
 
 @api.patch("/v1/tickets/{ticket_id}")
-def change_ticket(request: Request, ticket_id: str, body: TicketChange) -> Versioned[Ticket]:
+def update_ticket(request: Request, ticket_id: str, body: TicketChange) -> Versioned[Ticket]:
     """Change the fields sent, and comment on it. Sent with `If-Match`, it changes only what the caller has read."""
     return service.change(request.caller, ticket_id, body, request.expects)
 

@@ -25,6 +25,9 @@ from hub.store.items import Item
 Bucket = Literal["webhooks", "support", "batch", "uploads"]
 """What is limited more tightly than the credential as a whole (CONTRACT section 5)."""
 
+PUBLIC_PERMISSIONS = ["forwarding:read", "forwarding:write", "messaging:read", "messaging:write"]
+"""What a caller without a credential may do where a deployment opens a group to such callers: never administer."""
+
 LIMITS = {"api_key": 1000, "access_token": 500}
 BUCKET_LIMITS: dict[str, int] = {"webhooks": 100, "batch": 100, "uploads": 60}
 PLAN_LIMITS = {"free": 100, "enterprise": 1000}
@@ -137,6 +140,14 @@ def authenticate(token: str, issuer: str, bucket: Bucket | None = None) -> Crede
     return _count(credential_hash(token), LIMITS["api_key"], bucket)
 
 
+def unauthenticated(tenant: str, bucket: Bucket | None = None) -> Credential:
+    """Accept and count a request without a credential, as the tenant's that the deployment opens to such requests.
+
+    Raises `Unauthorized` where there is no such tenant, or `RateLimited`: all these requests have one limit together.
+    """
+    return _count(public_credential(tenant), LIMITS["api_key"], bucket)
+
+
 def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credential:
     if not _JWT.match(token):
         raise Unauthorized
@@ -151,6 +162,11 @@ def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credent
 def grant_credential(grant_id: str) -> str:
     """What the credential item of a grant is found by, as an API key's by its hash."""
     return f"grant/{grant_id}"
+
+
+def public_credential(tenant: str) -> str:
+    """What the credential item of callers without a credential is found by; nothing that a caller sends leads there."""
+    return f"public/{tenant}"
 
 
 def usage_partition(tenant: str, credential_id: str) -> str:

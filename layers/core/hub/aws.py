@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iot_data import IoTDataPlaneClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -29,6 +30,7 @@ _SERVICES = [
     "iot-data",
     "kms",
     "s3",
+    "scheduler",
     "sqs",
     "stepfunctions",
 ]
@@ -105,6 +107,12 @@ def kms() -> "KMSClient":
 def s3() -> "S3Client":
     """Simple Storage Service."""
     client: S3Client = _client("s3")
+    return client
+
+
+def scheduler() -> "EventBridgeSchedulerClient":
+    """EventBridge Scheduler."""
+    client: EventBridgeSchedulerClient = _client("scheduler")
     return client
 
 

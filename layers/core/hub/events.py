@@ -51,8 +51,12 @@ AREAS: dict[str, str] = {
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
+    "kook_account.started": "forwarding",
+    "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "forwarder.started": "forwarding",
+    "forwarder.stopped": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }

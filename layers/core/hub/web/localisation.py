@@ -124,6 +124,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "oauth_error": ("{description}", "{description}"),
     "public_client_has_no_secret": ("公共客户端没有密钥", "A public client has no secret"),
+    # Forwarding.
+    "change_running": (
+        "正在导入或恢复配置,请稍后重试",
+        "An import or a restore is writing the configuration: try again in a moment",
+    ),
+    "account_exists": ("该邮箱的账号已存在", "There is an account with this email already"),
+    "bot_in_use": ("该 Bot 正被 {count} 个映射使用", "{count} mappings use this bot"),
+    "no_such_bot": ("不存在该 {platform} Bot", "There is no such bot of {platform}"),
+    "mapping_exists": ("相同的映射已存在", "There is a mapping from this channel to this target already"),
     "wrong_password": ("邮箱或密码错误", "The email or the password is wrong"),
     "password_changed": ("密码修改成功,请重新登录", "The password is changed: sign in again"),
     "not_signed_in": ("该操作需要用户登录", "This needs a signed-in user, not an API key"),
@@ -312,6 +321,17 @@ SOLUTIONS: dict[str, tuple[str, str]] = {
     "INVALID_CREDENTIALS": ("请检查邮箱和密码", "Check the email and the password"),
     "RATE_LIMITED": ("请稍后重试", "Wait and retry"),
     "UNAVAILABLE": ("请稍后重试", "Wait and retry"),
+    "CHANGE_RUNNING": ("请等待导入或恢复完成后重试", "Wait for the import or the restore to end, then retry"),
+    "ACCOUNT_EXISTS": ("请更新已有账号,或先将其删除", "Change the account that is there, or delete it first"),
+    "BOT_IN_USE": (
+        "请先删除使用该 Bot 的映射,或将其改为其他 Bot",
+        "Delete the mappings that use the bot first, or point them to another",
+    ),
+    "BOT_NOT_FOUND": (
+        "请先添加该平台的 Bot,并使用其 ID 作为 target_bot_id",
+        "Add a bot of this platform first, and name its id as target_bot_id",
+    ),
+    "MAPPING_EXISTS": ("请更新已有映射", "Change the mapping that is there"),
     "INTERNAL_ERROR": (
         "请稍后重试,如仍失败请提供请求 ID 联系支持",
         "Retry later; if it persists, report the request id",

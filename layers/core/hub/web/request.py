@@ -67,6 +67,11 @@ class Request:
         return _settings().public_url or f"https://{self._event['requestContext']['domainName']}"
 
     @property
+    def public_tenant(self) -> str:
+        """As which tenant it may act where it carries no credential; none where nothing is opened."""
+        return _settings().public_tenant if self.is_anonymous else ""
+
+    @property
     def accepted(self) -> "Credential":
         """The credential it was made with; only for routes that are not public."""
         if self.credential is None:
@@ -99,6 +104,13 @@ class Request:
         if self.path.startswith("/api/") and (token := self.headers.get("x-api-token", "")):
             return token
         raise Unauthorized
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it carries nothing that could be a credential, as documents 4 and 5 have their examples."""
+        return "authorization" not in self.headers and not (
+            self.path.startswith("/api/") and "x-api-token" in self.headers
+        )
 
     @cached_property
     def body(self) -> bytes:
@@ -164,9 +176,13 @@ def _tags(header: str) -> set[str]:
 
 @dataclass(frozen=True)
 class WebSettings:
-    """`public_url` is the API's own address where it is not API Gateway's domain name."""
+    """`public_url` is the API's own address where it is not API Gateway's domain name.
+
+    `public_tenant`, on the functions of a group that the deployment opens, is whose requests without a credential are.
+    """
 
     public_url: str = ""
+    public_tenant: str = ""
 
 
 @cache

@@ -8,7 +8,8 @@ and the statuses that it can have beside the route's own: `Annotated[Raw, "text/
     @api.post("/v1/webhooks", permission="write", status=201)
     def create_webhook(request: Request, body: NewWebhook) -> WebhookWithSecret: ...
 
-Every route needs a credential unless it says `public=True`. One with a `list_of` takes document 3's query language
+Every route needs a credential unless it says `public=True`, or the deployment opens its group (`PUBLIC_TENANT`) and it
+is not one that only administrators may use. One with a `list_of` takes document 3's query language
 over that schema, and its `query` is a `ListQuery`.
 """
 
@@ -22,7 +23,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hub import auth
-from hub.auth import Bucket, RateLimit, RateLimited
+from hub.auth import Bucket, Credential, RateLimit, RateLimited
 from hub.errors import Forbidden, HubError, NotFound, Unavailable
 from hub.store.paging import CursorPage, OffsetPage
 from hub.telemetry import logger, metrics
@@ -130,7 +131,7 @@ class Api:
         rate: RateLimit | None = None
         try:
             if not route.public:
-                request.credential = auth.authenticate(request.token(), request.base_url, route.bucket)
+                request.credential = _accepted(route, request)
             response = self._answer(route, request)
         except RateLimited as error:
             rate = error.rate
@@ -214,6 +215,13 @@ class Api:
         if request.credential:
             line.add_metadata("tenant", request.credential.tenant)
             line.add_metadata("credential", request.credential.id)
+
+
+def _accepted(route: Route, request: Request) -> Credential:
+    """Whose request it is. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
+    if route.permission != "admin" and (tenant := request.public_tenant):
+        return auth.unauthenticated(tenant, route.bucket)
+    return auth.authenticate(request.token(), request.base_url, route.bucket)
 
 
 def _headers(request: Request) -> dict[str, str]:

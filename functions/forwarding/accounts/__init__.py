@@ -1,0 +1,1 @@
+"""KOOK accounts (document 5)."""

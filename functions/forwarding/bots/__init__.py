@@ -1,0 +1,1 @@
+"""Bots that write to the platforms (document 5)."""

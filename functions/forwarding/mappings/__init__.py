@@ -1,0 +1,1 @@
+"""Which channel goes where (document 5)."""

@@ -1,0 +1,1 @@
+"""Proposals of mappings (document 5)."""
