@@ -6,7 +6,6 @@ from functions.plugins import service
 from functions.plugins.models import (
     CataloguePlugin,
     CommandRun,
-    MarketplaceParameters,
     NewPlugin,
     Plugin,
     PluginCommand,
@@ -18,11 +17,12 @@ from functions.plugins.models import (
     Run,
     RunParameters,
 )
-from hub.store.paging import OffsetPage, Page
+from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
 from hub.web.resolver import Api
 from hub.web.styles import D1
+from hub.web.validation import PageParameters
 
 api = Api("plugins", D1())
 
@@ -44,9 +44,9 @@ def list_plugins(request: Request, query: PluginParameters) -> Page[Plugin]:
 
 
 @api.get("/v1/plugins/marketplace")
-def list_marketplace(request: Request, query: MarketplaceParameters) -> OffsetPage[CataloguePlugin]:
+def list_marketplace(request: Request, query: PageParameters) -> Page[CataloguePlugin]:
     """List the plugins that can be installed, by name, the newest version first."""
-    return service.marketplace(query.page, query.limit)
+    return service.marketplace(query)
 
 
 @api.get("/v1/plugins/{plugin_id}")

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from functions.plugins.manifest import Manifest, parts, read
+from hub.errors import FieldError, InvalidRequest
+from hub.store.paging import CursorPage, OffsetPage, Page, read_cursor, write_cursor
 
 _FOLDER = Path(__file__).parent / "catalogue"
 
@@ -29,6 +31,19 @@ def find(plugin_id: str) -> Manifest | None:
         return None
     file = _FOLDER / f"{plugin_id}.json"
     return read(file.read_bytes(), place=file.name) if file.is_file() else None
+
+
+def page(number: int, size: int, cursor: str | None) -> Page[Manifest]:
+    """A page of all: by number, or behind the plugin that a cursor names (`""`: the first)."""
+    found = list(manifests().values())
+    if cursor is None:
+        return OffsetPage(found[(number - 1) * size : number * size], number, size, len(found))
+    last, ids = read_cursor(cursor) if cursor else "", list(manifests())
+    if last and last not in ids:
+        raise InvalidRequest(FieldError("cursor", "malformed"))
+    start = ids.index(last) + 1 if last else 0
+    rows = found[start : start + size]
+    return CursorPage(rows, size, write_cursor(rows[-1].id) if start + size < len(found) else None)
 
 
 def _order(version: str) -> tuple[list[int], bool, str]:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from functions.plugins.manifest import PluginId
 from hub import outbound
 from hub.connections import Trouble
-from hub.web.validation import Body, PageParameters, Parameters, fits, refused
+from hub.web.validation import Body, PageParameters, fits, refused
 
 Status = Literal["active", "inactive", "error"]
 """`error`: switched off because it failed again and again; `disabled_reason` says how."""
@@ -98,13 +98,6 @@ class PluginParameters(PageParameters):
     """Query of `GET /v1/plugins`."""
 
     status: Status | None = None
-
-
-class MarketplaceParameters(Parameters):
-    """Query of `GET /v1/plugins/marketplace`."""
-
-    page: Annotated[int, Field(ge=1)] = 1
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
 class RunParameters(PageParameters):

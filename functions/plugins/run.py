@@ -151,6 +151,7 @@ def _ended(one: Wanted, taken: StoredRun, outcome: Outcome) -> StoredRun | None:
         error=outcome.error,
         response_time=outcome.milliseconds,
         updated_at=now,
+        next_try_at=None,
         leased_until=0,
     )
     if outcome.may_pass and tries <= len(WAITS):

@@ -3,7 +3,7 @@
 | item | table | pk | sk |
 |---|---|---|---|
 | run | ActivityTable | `T#<tenant>#PLUGIN_RUN#<installation id>` | `run_…` |
-| the same while pending or failed | ActivityTable, `gsi1` | `T#<tenant>#PLUGIN_RUN_PENDING#…`, `…_FAILED#…` | `run_…` |
+| the same, failed or to be tried again | ActivityTable, `gsi1` | `…_PENDING#…`, `…_FAILED#…` | `run_…` |
 
 A row is kept for 30 days from its latest change. The row of an event is also its claim: whoever writes it first, or
 takes it over when the lease of whoever died over it has ended, runs the event; all others leave it alone.
@@ -68,7 +68,7 @@ def add(tenant: str, installation_id: str, run: StoredRun) -> None:
 def claim(tenant: str, installation_id: str, run: StoredRun) -> StoredRun | None:
     """Take an event's run, as it was read or made, for one try; `None` where another has it, or it has ended."""
     now = times.now_ms()
-    taken = replace(run, status="pending", leased_until=now + LEASE_MS, next_try_at=None, updated_at=now)
+    taken = replace(run, status="pending", leased_until=now + LEASE_MS, updated_at=now)
     condition = "attribute_not_exists(pk) OR (#status = :pending AND #tries = :tries AND #leased_until <= :now)"
     values = {"pending": "pending", "tries": run.tries, "now": now}
     try:
@@ -92,7 +92,7 @@ def end(tenant: str, installation_id: str, taken: StoredRun, after: StoredRun) -
 def page(
     tenant: str, installation_id: str, status: RunStatus | None, number: int, size: int, cursor: str | None
 ) -> paging.Page[StoredRun]:
-    """Read a page of an installation's runs, the newest first; those pending or failed stand in an index."""
+    """Read a page of an installation's runs, the newest first; those failed or waiting stand in an index."""
     rows = table.Query(table.activity(), keys.partition(tenant, KIND, installation_id))
     if status is not None:
         rows = table.Query(table.activity(), _by_status(tenant, installation_id, status), index="gsi1")
@@ -129,7 +129,8 @@ def _by_status(tenant: str, installation_id: str, status: RunStatus) -> str:
 
 def _item(tenant: str, installation_id: str, run: StoredRun) -> Item:
     indexed: Item = {}
-    if run.status != "success":
+    # Most runs succeed at once: they have no place in the index, neither before nor after.
+    if run.status == "failed" or run.next_try_at is not None:
         indexed = {"gsi1_pk": _by_status(tenant, installation_id, run.status), "gsi1_sk": run.id}
     kept = {"ttl": times.now() + KEEP_SECONDS}
     return {**key(tenant, installation_id, run.id), **indexed, **items.attributes(run), **kept}

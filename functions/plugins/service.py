@@ -28,7 +28,8 @@ from hub.connections import Trouble
 from hub.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table, versioned
-from hub.store.paging import OffsetPage, Page
+from hub.store.paging import Page
+from hub.web.validation import PageParameters
 
 MAX_PLUGINS = 50
 """Of a tenant: each event asks who of them listens."""
@@ -86,10 +87,10 @@ def listed(tenant: str, query: PluginParameters) -> Page[Plugin]:
     return page.holding(map(shown, page.items))
 
 
-def marketplace(page: int, limit: int) -> OffsetPage[CataloguePlugin]:
+def marketplace(query: PageParameters) -> Page[CataloguePlugin]:
     """List what can be installed, by name, the newest version first."""
-    found = [_offered(one) for one in catalogue.manifests().values()]
-    return OffsetPage(found[(page - 1) * limit : page * limit], page, limit, len(found))
+    page = catalogue.page(query.page, query.limit, query.cursor)
+    return page.holding(map(_offered, page.items))
 
 
 def switch(caller: Caller, plugin_id: str, status: Status) -> Plugin:
@@ -128,7 +129,8 @@ def uninstall(caller: Caller, plugin_id: str) -> None:
     for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         plugin = store.get(caller.tenant, plugin_id, consistent=True)
-        event = events.event("plugin.uninstalled", caller, _told(plugin))
+        last = replace(plugin, updated_at=max(times.now_ms(), plugin.updated_at), version=plugin.version + 1)
+        event = events.event("plugin.uninstalled", caller, _told(last))
         try:
             store.remove(caller.tenant, plugin, event)
         except versioned.Changed:

@@ -108,9 +108,8 @@ def listener_key(tenant: str, name: str) -> keys.Key:
 def add(tenant: str, plugin: StoredPlugin, event: Mapping[str, Any]) -> None:
     """Write a new plugin. Raises `Conflict` where one of its name stands."""
     try:
-        table.write(
-            table.Put(table.entities(), _item(tenant, plugin, event), table.ABSENT), *_listening(tenant, plugin)
-        )
+        own = table.Put(table.entities(), _item(tenant, plugin, event), table.ABSENT)
+        table.write(own, *_listening(tenant, None, plugin))
     except table.ConditionFailed as failure:
         installed = (failure.item or {}).get("plugin_id", plugin.plugin_id)
         raise Conflict("plugin_installed", id=installed) from None
@@ -119,14 +118,14 @@ def add(tenant: str, plugin: StoredPlugin, event: Mapping[str, Any]) -> None:
 def replace(tenant: str, before: StoredPlugin, after: StoredPlugin, event: Mapping[str, Any]) -> None:
     """Write a changed plugin, which listens from anew. Raises `versioned.Changed` where it is not as it was read."""
     own = versioned.replacement(_item(tenant, after, event), before.version)
-    versioned.write(before.version, own, *_listening(tenant, after))
+    versioned.write(before.version, own, *_listening(tenant, before, after))
 
 
 def remove(tenant: str, plugin: StoredPlugin, event: Mapping[str, Any]) -> None:
     """Delete a plugin. Raises `versioned.Changed` where it is not as it was read."""
     tombstone = table.tombstone(key(tenant, plugin.id), [event], times.now())
     own = versioned.replacement(tombstone.item, plugin.version)
-    versioned.write(plugin.version, own, table.Delete(table.entities(), listener_key(tenant, plugin.id)))
+    versioned.write(plugin.version, own, *_listening(tenant, plugin, None))
 
 
 def get(tenant: str, plugin_id: str, *, consistent: bool = False) -> StoredPlugin:
@@ -182,7 +181,7 @@ def fared(tenant: str, heard: Listener, *, failures: int | None = None, slow: bo
         {**values, "slow": slow, "installation": heard.installation_id},
     )
     try:
-        return int(table.update(change, "UPDATED_NEW")["failures"])
+        return int(table.update(change)["failures"])
     except table.ConditionFailed:
         return 0
 
@@ -198,12 +197,18 @@ def from_item(item: Item) -> StoredPlugin:
     return items.entity(StoredPlugin, item, manifest=manifest, config=config)
 
 
-def _listening(tenant: str, plugin: StoredPlugin) -> list[table.Operation]:
-    place = listener_key(tenant, plugin.id)
-    if plugin.status != "active" or not plugin.manifest["events"]:
-        return [table.Delete(table.entities(), place)]
-    heard = Listener(plugin.id, plugin.installation_id, plugin.manifest["events"])
-    return [table.Put(table.entities(), {**place, **items.attributes(heard)})]
+def _listening(tenant: str, before: StoredPlugin | None, after: StoredPlugin | None) -> list[table.Operation]:
+    """What a change means for who listens; one that listens on begins with no failures."""
+    if after is not None and _listens(after):
+        heard = Listener(after.id, after.installation_id, after.manifest["events"])
+        return [table.Put(table.entities(), {**listener_key(tenant, after.id), **items.attributes(heard)})]
+    if before is not None and _listens(before):
+        return [table.Delete(table.entities(), listener_key(tenant, before.id))]
+    return []
+
+
+def _listens(plugin: StoredPlugin) -> bool:
+    return plugin.status == "active" and bool(plugin.manifest["events"])
 
 
 def _place(installation_id: str, what: str) -> str:

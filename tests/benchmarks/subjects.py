@@ -15,6 +15,7 @@ from tests.benchmarks import (
     identity,
     integrations,
     orders,
+    plugins,
     statistics,
     tickets,
 )
@@ -40,6 +41,7 @@ def subjects() -> list[Subject]:
         *identity.subjects(),
         *_webhooks(),
         *integrations.subjects(),
+        *plugins.subjects(),
         *conversations.subjects(),
         *orders.subjects(),
         *tickets.subjects(),
@@ -375,6 +377,7 @@ def _workers() -> list[Subject]:
         Subject("totals, 1 event", customers.TOTALS, _total(1)),
         *files.workers(),
         *device_commands.workers(),
+        *plugins.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

@@ -54,6 +54,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _sell(caller)
         _connect(caller)
         _integrate(caller)
+        _extend(caller)
         _send(caller)
         _forward(caller)
         yield {event["detail-type"]: event for event in [*memory.published(), *_agreed()]}
@@ -150,6 +151,19 @@ def _integrate(caller: events.Caller) -> None:
     made = service.create(caller, NewIntegration(name="自有服务", service_type="http", config=config))["id"]
     service.change(caller, made, IntegrationChange(name="自有的服务", config={"token": "another-token"}))
     service.delete(caller, made)
+
+
+def _extend(caller: events.Caller) -> None:
+    """A plugin that is installed, switched off because it fails, and uninstalled."""
+    from functions.plugins import service
+    from functions.plugins.models import NewPlugin
+    from hub.connections import Trouble
+
+    wanted = NewPlugin(plugin_id="plugin_escalation_v1.0.0", config={"hub_url": "https://example.com", "api_key": "k"})
+    made = service.install(caller, lambda group, permission: True, wanted)
+    reason = Trouble(code="failing", message="10 runs failed in a row")
+    service.disable(caller.tenant, made["installation_id"], "plugin_escalation", reason, caller.request_id)
+    service.uninstall(caller, made["id"])
 
 
 def _send(caller: events.Caller) -> None:

@@ -19,6 +19,7 @@ from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
 from tests.contract.described_files import use_files
+from tests.contract.described_plugins import use_plugins
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 
 
@@ -124,6 +125,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_orders(client)
     use_devices(client)
     use_integrations(client, receiver)
+    use_plugins(client, receiver)
     use_messaging(client, receiver)
     use_statistics(client)
     use_oauth(server)
