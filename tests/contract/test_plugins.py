@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from functions.plugins import service
+from functions.plugins import catalogue, dialect, schemas, service
+from functions.plugins.manifest import GROUPS, read
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import GARBAGE, Fake, Reply, told
@@ -494,3 +495,24 @@ def test_the_list_is_paged_by_name(deployment: Deployment) -> None:
     assert [row["id"] for row in rest["data"]] == names[2:]
     for query in ("limit=0", "limit=101", "page=0", "status=off", "x=1", "cursor=&page=1"):
         assert deployment.call("GET", f"{PATH}?{query}").status == 400, query
+
+
+def test_the_page_tells_every_plugin_of_the_marketplace_and_every_group_of_events() -> None:
+    page = (memory.ROOT / "docs" / "plugins.md").read_text()
+    rows = dict(re.findall(r"^\| `(plugin_\w+_v[\d.]+)` \| (.+)$", page, re.MULTILINE))
+    assert set(rows) == set(catalogue.manifests())
+    for plugin_id, plugin in catalogue.manifests().items():
+        told_of = rows[plugin_id]
+        if " the same | also " in told_of:
+            told_of += rows[WEATHER]
+        for command in plugin.commands:
+            assert f"`{command.name}`" in told_of
+            assert all(f"`{name}`" in told_of for name in command.parameters["properties"]), plugin_id
+        assert all(f"`{event}`" in told_of for event in plugin.events)
+        assert all(f"`{name}`" in told_of for name in plugin.config_schema["properties"])
+        assert all(f"**`{name}`**" in told_of for name in plugin.config_schema.get("required", []))
+        assert all(f"🔒 **`{name}`**" in told_of for name in schemas.secret_fields(plugin.config_schema))
+    assert all(f"`{area}` `{group}:read`" in page for area, group in GROUPS.items())
+    assert all(f"`{keyword}`" in page for keyword in dialect.KEYWORDS)
+    (example,) = (block for block in re.findall("```json\n(.*?)```", page, re.DOTALL) if '"runtime"' in block)
+    assert read(example).id == "plugin_translator_v1.0.0"
