@@ -98,11 +98,11 @@ unit: venv ## Unit tests, AWS in memory (moto)
 	@$(PYTEST) tests/unit -n auto
 
 .PHONY: contract
-contract: venv ## Every example of the documents
+contract: venv node ## Every example of the documents
 	@$(PYTEST) tests/contract -n auto
 
 .PHONY: node
-node: ## What tests run on Node.js: an OAuth client, webhook verifiers and the browser's driver, pinned, in tests/node/node_modules
+node: ## What tests run on Node.js: an OAuth client, verifiers, an emulator, descriptions of APIs and a browser's driver, pinned, in tests/node/node_modules
 	@cd tests/node && { cmp -s package-lock.json node_modules/lock.json || { \
 		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/lock.json; }; }
 

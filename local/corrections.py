@@ -16,12 +16,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.services import dynamodb, iot, lambda_svc
+from ministack.services import apigateway, dynamodb, iot, lambda_svc
 
 from local.process import loopback_hosts
 
@@ -78,6 +79,7 @@ def apply(sink: LogSink) -> None:
     _show_failures(sink)
     _keep_exception_names()
     _answer_failures_as_api_gateway()
+    _answer_connects_as_api_gateway()
     _keep_stream_records()
     _read_again_what_a_stream_consumer_reports()
     _unpack_layers_once()
@@ -167,6 +169,40 @@ def _answer_failures_as_api_gateway() -> None:
         return convert(result)
 
     lambda_svc.lambda_execute_result_to_api_proxy_response = convert_failure
+
+
+def _answer_connects_as_api_gateway() -> None:
+    """Give a WebSocket's client what the function of `$connect` answers: its subprotocol, or why it is refused.
+
+    MiniStack looks at nothing but whether the status is a success, and refuses with 403 always.
+    """
+    handle, invoke = apigateway.handle_websocket, apigateway._invoke_ws_lambda
+    openings: ContextVar[dict[str, Any]] = ContextVar("openings")
+
+    async def invoke_and_keep(*given: Any, **more: Any) -> Any:
+        answer = await invoke(*given, **more)
+        if "CONNECT" in given:
+            openings.get().update(answer or {})
+        return answer
+
+    async def handle_and_answer(scope: Any, receive: Any, send: Any, *given: Any, **more: Any) -> None:
+        opening: dict[str, Any] = {}
+        openings.set(opening)
+
+        async def send_as_answered(message: dict[str, Any]) -> None:
+            refused = opening and not 200 <= int(opening.get("statusCode", 500)) < 300
+            if message["type"] == "websocket.accept":
+                headers = {name.lower(): value for name, value in (opening.get("headers") or {}).items()}
+                message = {**message, "subprotocol": headers.get("sec-websocket-protocol")}
+            elif message["type"] == "websocket.close" and refused:
+                await apigateway._refuse_ws_handshake(scope, send, int(opening.get("statusCode", 500)), "", "", "")
+                return
+            await send(message)
+
+        await handle(scope, receive, send_as_answered, *given, **more)
+
+    apigateway._invoke_ws_lambda = invoke_and_keep
+    apigateway.handle_websocket = handle_and_answer
 
 
 def _keep_stream_records() -> None:

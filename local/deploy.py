@@ -19,7 +19,13 @@ from local.stack import REGION, STACK_NAME, Stack, StackError
 _BUCKET = "local-artifacts"
 _DEPLOYED_BUILD = "/local/deployed-build"
 _FIRST_TENANT = "/local/first-tenant"
-_LOCAL_PARAMETERS = {"Environment": "local", "AllowLoopbackTargets": "true"}
+_LOCAL_PARAMETERS = {
+    "Environment": "local",
+    "AllowLoopbackTargets": "true",
+    # The tenant that BootstrapFunction makes where none is named.
+    "PublicForwarderTenant": "default",
+}
+_PUSH_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 _STACK_SECONDS = 300
 
 
@@ -69,7 +75,10 @@ def deploy(stack: Stack, aws: Aws, build: Build, target: Target) -> None:
 
 
 def complete(stack: Stack, aws: Aws, build: Build) -> None:
-    """Set what the emulator's CloudFormation leaves out: routes, CORS, TTL, reserved concurrency, YAML definitions."""
+    """Set what the emulator's CloudFormation leaves out: routes, CORS, TTL, reserved concurrency, YAML definitions.
+
+    And where functions push to open WebSockets: in AWS at the API's own host, which no name leads to here.
+    """
     template = _processed_template(aws)
     ids = physical_ids(aws)
     addresses: dict[str, Any] = {"http": None, "websockets": {}}
@@ -91,6 +100,7 @@ def complete(stack: Stack, aws: Aws, build: Build) -> None:
             aws.functions.put_function_concurrency(
                 FunctionName=ids[name], ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"]
             )
+    _lead_pushes(aws, template, ids, stack.aws_endpoint + addresses["websockets"].get("/ws", ""))
     _replace(stack.addresses_file, json.dumps(addresses))
     _write_function_environments(stack, aws, ids)
     aws.parameters.put_parameter(Name=_DEPLOYED_BUILD, Value=_mark(stack, build), Type="String", Overwrite=True)
@@ -176,6 +186,15 @@ def _stage(template: Mapping[str, Any], api: str) -> str:
         if resource["Type"] == "AWS::ApiGatewayV2::Stage" and properties.get("ApiId") == {"Ref": api}:
             return str(properties["StageName"])
     raise StackError(f"The WebSocket API {api} has no stage")
+
+
+def _lead_pushes(aws: Aws, template: Mapping[str, Any], ids: Mapping[str, str], endpoint: str) -> None:
+    for name, resource in template["Resources"].items():
+        if _PUSH_ENDPOINT in resource.get("Properties", {}).get("Environment", {}).get("Variables", {}):
+            variables = aws.functions.get_function_configuration(FunctionName=ids[name])["Environment"]["Variables"]
+            aws.functions.update_function_configuration(
+                FunctionName=ids[name], Environment={"Variables": {**variables, _PUSH_ENDPOINT: endpoint}}
+            )
 
 
 def _set_ttl(aws: Aws, table: str, properties: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ from hub.errors import FieldError, InvalidRequest, Unprocessable
 Platform = Literal["whatsapp", "telegram", "wechat", "signal"]
 PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 
+WITH_TEMPLATES: frozenset[Platform] = frozenset({"whatsapp", "wechat"})
+
 _ACCOUNTS = ("phone_number", "phone_number_id", "number", "app_id", "chat_id")
 """Fields of configs that people know an account by."""
 
@@ -35,3 +37,8 @@ def connection(tenant: str, platform: Platform, sender: str) -> Connection:
         if sender in (one.id, one.name, *(one.config.get(name) for name in _ACCOUNTS)):
             return one
     raise InvalidRequest(FieldError("from", "does_not_exist"))
+
+
+def said(platform: Platform, text: str, media_url: str) -> str:
+    """What counts against a platform's limit of a text: WeChat is sent the address of a file with it."""
+    return f"{text}\n{media_url}".strip() if media_url and platform == "wechat" else text

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from functions.messaging.messages import sending, store
-from hub import connectors, executions, pacing, times
+from functions.messaging.messages import pace, sending, store
+from hub import executions, pacing, times
 from hub.errors import NotFound
 from hub.telemetry import count, lambda_handler
-
-EARLY_MS = 1000
 
 
 @lambda_handler
@@ -24,14 +22,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _outcome("gone")
     if message.status != "pending":
         return _outcome("gone")
-    if message.due_at - times.now_ms() > EARLY_MS:
+    if message.due_at - times.now_ms() > pace.EARLY_MS:
         # The step is repeated: its first run has attempted, and died before it could answer.
         return _outcome("pending", message.due_at)
     if not slot or pacing.is_stale(slot) or pacing.is_paused(tenant, message.connection_id):
-        limits = connectors.connector(message.platform).limits
-        [slot] = pacing.reserve(tenant, message.connection_id, 1, limits.per_second)
-    if slot - times.now_ms() > EARLY_MS:
+        [slot] = pace.reserve([(tenant, message)])
+    if slot - times.now_ms() > pace.EARLY_MS:
         return _outcome("pending", slot, slot)
+    pace.wait(slot)
     outcome, after = sending.attempt(tenant, message)
     if outcome == "taken":
         return _outcome("pending", times.now_ms() + store.LEASE_SECONDS * 1000)

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from functions.messaging.messages import sending, store
+from functions.messaging.messages import pace, sending, store
 from functions.messaging.messages.store import StoredMessage
-from hub import connectors, executions, pacing, queues, settings, times
+from hub import pacing, queues, settings, times
 from hub.errors import NotFound
 from hub.telemetry import count, lambda_handler
-
-EARLY_MS = 1000
-"""SQS counts whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     messages, broken = queues.read(event, "tenant", within="detail")
     wanted = [found for message_id, told in messages.items() if (found := _wanted(message_id, told))]
     wanted = [replace(one, due=0) if _needs_another(one) else one for one in wanted]
+    new = [one for one in wanted if not one.due]
+    slots = dict(
+        zip((one.message_id for one in new), pace.reserve((one.tenant, one.message) for one in new), strict=True)
+    )
+    wanted = [replace(one, due=slots.get(one.message_id, one.due)) for one in wanted]
     now = times.now_ms()
-    slots = _slots([one for one in wanted if not one.due])
-    due = [one for one in wanted if max(one.due, slots.get(one.message_id, 0)) - now <= EARLY_MS]
-    waiting = [one for one in wanted if one not in due]
-    troubled = _wait(waiting, slots)
+    due = [one for one in wanted if one.due - now <= pace.EARLY_MS]
+    troubled = _wait([one for one in wanted if one.due - now > pace.EARLY_MS])
     with ThreadPoolExecutor(max(1, len(due))) as pool:
         ends = list(pool.map(_attempt, due))
     return queues.failures([*broken, *troubled, *(message_id for message_id in ends if message_id)])
@@ -74,41 +74,25 @@ def _needs_another(one: _Wanted) -> bool:
     return bool(one.due) and (pacing.is_stale(one.due) or pacing.is_paused(one.tenant, one.message.connection_id))
 
 
-def _slots(wanted: Sequence[_Wanted]) -> dict[str, int]:
-    """The time from which each message may be sent: the pace of its connection, and of its receiver."""
-    slots: dict[str, int] = {}
-    by_connection: dict[tuple[str, str], list[_Wanted]] = {}
-    for one in wanted:
-        by_connection.setdefault((one.tenant, one.message.connection_id), []).append(one)
-    for (tenant, connection_id), some in by_connection.items():
-        limits = connectors.connector(some[0].message.platform).limits
-        for one, slot in zip(some, pacing.reserve(tenant, connection_id, len(some), limits.per_second), strict=True):
-            slots[one.message_id] = slot
-            if limits.per_second_each:
-                name = f"{connection_id}#{one.message.to}"
-                [own] = pacing.reserve(tenant, name, 1, limits.per_second_each)
-                slots[one.message_id] = max(slot, own)
-    return slots
-
-
-def _wait(wanted: Sequence[_Wanted], slots: dict[str, int]) -> list[str]:
+def _wait(wanted: Sequence[_Wanted]) -> list[str]:
     """Send messages back to their queues until their slots; answers with those that SQS did not take."""
     untaken: list[str] = []
     for platform in {one.message.platform for one in wanted}:
         some = [one for one in wanted if one.message.platform == platform]
-        failed = queues.send(getattr(_settings(), f"{platform}_queue_url"), [_again(one, slots) for one in some])
+        failed = queues.send(getattr(_settings(), f"{platform}_queue_url"), [_again(one) for one in some])
         untaken += [some[position].message_id for position in failed]
     return untaken
 
 
-def _again(one: _Wanted, slots: dict[str, int]) -> queues.Message:
-    due = one.due or slots[one.message_id]
-    body = {"tenant": one.tenant, "platform": one.message.platform, "id": one.message.id, "due": due}
-    return queues.Message(json.dumps(body), executions.seconds_until(due), one.message.connection_id)
+def _again(one: _Wanted) -> queues.Message:
+    body = {"tenant": one.tenant, "platform": one.message.platform, "id": one.message.id, "due": one.due}
+    # SQS counts whole seconds: what is left of the last one is waited for here.
+    return queues.Message(json.dumps(body), (one.due - times.now_ms()) // 1000, one.message.connection_id)
 
 
 def _attempt(one: _Wanted) -> str | None:
     """Attempt a message; answers with SQS's id of one that is to come again."""
+    pace.wait(one.due)
     outcome, after = sending.attempt(one.tenant, one.message)
     if outcome == "pending":
         sending.keep_trying(one.tenant, after)

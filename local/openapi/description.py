@@ -15,6 +15,7 @@ from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
 from functions.identity.users import api as users_api
 from functions.messaging import api as messaging_api
+from functions.messaging import callbacks as callbacks_api
 from functions.support.tickets import api as tickets_api
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
@@ -74,6 +75,9 @@ _RULED: set[Any] = {
     messaging_api.send_message,
 }
 """Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""
+
+_VERIFYING: set[Any] = {callbacks_api.verify_callback, callbacks_api.receive_callback}
+"""Public routes that take what its sender has signed, in the sender's own form."""
 
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
@@ -302,13 +306,13 @@ class _Operation:
         # A route that is public and yet reads a body reads a password or a client's secret there.
         authenticates = not self.route.public or reads_body
         occurring = {
-            400: reads_body or "query" in self.hints or self._is_idempotent(),
+            400: reads_body or "query" in self.hints or self._is_idempotent() or "platform" in self.hints,
             401: authenticates,
-            403: not self.route.public,
+            403: not self.route.public or self.route.function in _VERIFYING,
             404: bool(self.path_parameters),
             409: changes and not reads_form,
             412: self._is_versioned() and self.route.method not in ("GET", "POST"),
-            413: reads_body or self._is_idempotent(),
+            413: reads_body or self._is_idempotent() or self.route.function in _VERIFYING,
             415: reads_body,
             422: self._is_idempotent() or self.route.function in _RULED,
             429: authenticates,

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     integrations,
     orders,
     plugins,
+    realtime,
     statistics,
     tickets,
 )
@@ -378,6 +379,7 @@ def _workers() -> list[Subject]:
         *files.workers(),
         *device_commands.workers(),
         *plugins.workers(),
+        *realtime.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,8 @@ from moto.kms.utils import RSAPrivateKey
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from local import gateway
+from tests.contract import pristine
+from tests.contract.quick_moto import quick_moto
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -54,6 +56,7 @@ _SETTINGS = {
     "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
     "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
     "SIGNAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/SignalMessagesQueue",
+    "MESSAGING_HEARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/MessagingHeardQueue",
     "MESSAGING_RETRY_STATE_MACHINE_ARN": (
         f"arn:aws:states:{REGION}:123456789012:stateMachine:MessagingRetryStateMachine"
     ),
@@ -88,9 +91,16 @@ class Tenant:
 def data_plane() -> Iterator[None]:
     """Tables, key, queues, bus, state machines and the policy of devices, empty."""
     # Passwords carry the cost of their hash; one that keeps an attacker busy keeps tests busy too.
-    with patch.dict("os.environ", _SETTINGS), patch("hub.passwords._COST", 2), _atomic_calls(), _iot_core(), mock_aws():
+    with (
+        patch.dict("os.environ", _SETTINGS),
+        patch("hub.passwords._COST", 2),
+        _atomic_calls(),
+        _iot_core(),
+        quick_moto(),
+        mock_aws(),
+    ):
         _forget()
-        _make()
+        pristine.restore_or_make(_make)
         try:
             yield
         finally:
@@ -174,6 +184,8 @@ def _atomic_calls() -> Iterator[None]:
     make = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(client: Any, operation: str, parameters: Any) -> Any:
+        if client.meta.service_model.service_name == "apigatewaymanagementapi":
+            return make(client, operation, parameters)  # no moto: its tests have a server of their own
         with one_by_one:
             return make(client, operation, parameters)
 
@@ -246,6 +258,8 @@ def _make() -> None:
         "TelegramMessagesQueue",
         "WeChatMessagesQueue",
         "SignalMessagesQueue",
+        "MessagingHeardQueue",
+        "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
         "Subscriber",
@@ -262,6 +276,7 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
     for queue, pattern in patterns.items():
@@ -290,11 +305,16 @@ def _forget() -> None:
     from hub import secrets
 
     for name, module in list(sys.modules.items()):
-        if name.split(".")[0] in ("hub", "functions") and name != "hub.aws":
-            for value in vars(module).values():
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
+        if name.split(".")[0] in ("hub", "functions") and name not in _cached and name != "hub.aws":
+            _cached[name] = [value.cache_clear for value in vars(module).values() if hasattr(value, "cache_clear")]
+    for clears in _cached.values():
+        for clear in clears:
+            clear()
     secrets.forget_keys()
+
+
+_cached: dict[str, list[Callable[[], None]]] = {}
+"""What clears the caches of each module; a module is looked through once."""
 
 
 def _stream_records() -> Iterator[Any]:

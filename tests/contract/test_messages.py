@@ -81,8 +81,9 @@ def test_the_status_is_a_json_string_and_moves_forward_only(deployment: Deployme
     for before in ("pending", "sent"):
         service.move(deployment.tenant, "telegram", made, before)
     assert deployment.call("GET", path).json == status
-    changes = [one for one in memory.published() if one["detail-type"] == "message.status"]
-    assert [one["detail"]["data"]["status"] for one in changes] == [status]
+    changes = [one for one in memory.published() if one["detail-type"] in ("message.sent", "message.status")]
+    name = "message.sent" if status == "sent" else "message.status"
+    assert [(one["detail-type"], one["detail"]["data"]["status"]) for one in changes] == [(name, status)]
 
 
 def test_a_delivered_message_has_not_failed_and_a_gone_one_is_left(deployment: Deployment) -> None:
@@ -164,6 +165,7 @@ def test_a_text_is_as_long_as_its_platform_takes(deployment: Deployment, platfor
         ({"type": "sticker"}, ["type"]),
         ({"type": "image"}, ["media"]),
         ({"type": "template"}, ["template"]),
+        ({"type": "template", "template": {"name": "hello"}}, ["type"]),
         ({"type": "image", "media": {"url": "http://10.0.0.1/a.png"}}, ["media.url"]),
         ({"metadata": {"a": "a" * 9000}}, ["metadata"]),
         ({"metadata": []}, ["metadata"]),
@@ -182,6 +184,47 @@ def test_a_picture_with_its_caption(deployment: Deployment) -> None:
     assert (made.status, made.json["media"]) == (201, media)
     assert send(deployment, type="image", content="字" * 1024, media=media).status == 201
     assert send(deployment, type="image", content="字" * 1025, media=media).status == 400
+
+
+@pytest.mark.parametrize("platform", ["whatsapp", "wechat"])
+def test_templates_where_a_platform_has_them(deployment: Deployment, platform: str) -> None:
+    connect(deployment, platform)
+    made = send(deployment, platform, type="template", template={"name": "hello"})
+    assert (made.status, made.json["type"]) == (201, "template")
+
+
+def test_wechat_is_sent_the_address_of_a_file_with_its_caption(deployment: Deployment) -> None:
+    connect(deployment, "wechat")
+    media = {"url": "https://example.com/" + "a" * 980, "name": "a.png"}
+    assert send(deployment, "wechat", type="image", content="a" * 1047, media=media).status == 201
+    longer = deployment.call(
+        "POST",
+        "/third-party/wechat/messages",
+        DOCUMENT_4 | {"type": "image", "content": "a" * 1048, "media": media},
+        headers=ENGLISH,
+    )
+    assert (longer.status, "1047" in longer.json["message"]) == (400, True)
+
+
+def test_a_message_is_shown_and_listed_by_status(deployment: Deployment, other_tenant: Deployment) -> None:
+    connect(deployment, "telegram")
+    sent, waiting = (send(deployment, content=text).json for text in ("一", "二"))
+    service.move(deployment.tenant, "telegram", sent["id"], "sent")
+    path = "/third-party/telegram/messages"
+    assert deployment.call("GET", f"{path}/{waiting['id']}").json == waiting
+    listed = deployment.call("GET", path)
+    assert [one["id"] for one in listed.json] == [waiting["id"], sent["id"]]
+    assert "Link" not in listed.headers
+    for status, expected in (("pending", [waiting["id"]]), ("sent", [sent["id"]]), ("read", [])):
+        for cursor in ("", "&cursor="):
+            found = deployment.call("GET", f"{path}?status={status}{cursor}")
+            assert [one["id"] for one in found.json] == expected
+    following = deployment.call("GET", f"{path}?limit=1").headers["Link"]
+    assert following == f'<{path}?limit=1&page=2>; rel="next"'
+    assert [one["id"] for one in deployment.call("GET", f"{path}?limit=1&page=2").json] == [sent["id"]]
+    assert other_tenant.call("GET", path).json == []
+    for bad in ("status=gone", "limit=101", "page=0", "page=1&cursor=", "cursor=!", "to=42"):
+        assert deployment.call("GET", f"{path}?{bad}").status == 400, bad
 
 
 def test_sent_again_with_its_idempotency_key_it_is_one_message(deployment: Deployment) -> None:

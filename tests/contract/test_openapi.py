@@ -23,6 +23,8 @@ from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, ROUTES, validator
 
 PUBLIC = {
+    "GET /third-party/{platform}/callback/{integration_id}",
+    "POST /third-party/{platform}/callback/{integration_id}",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /docs",

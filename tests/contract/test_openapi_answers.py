@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -20,6 +20,7 @@ from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validat
 from tests.contract.described_devices import use_devices
 from tests.contract.described_files import use_files
 from tests.contract.described_plugins import use_plugins
+from tests.contract.messaging import CONFIGS, wrote
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 
 
@@ -56,7 +57,7 @@ class Client:
         event: dict[str, Any] = {"routeKey": route, "rawPath": path, "headers": sent, "pathParameters": ids}
         event["requestContext"] = gateway
         if query:
-            event["queryStringParameters"] = dict(query)
+            event |= {"queryStringParameters": dict(query), "rawQueryString": urlencode(query)}
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)
         answer = importlib.import_module(handler).handler(event, None)
@@ -342,7 +343,34 @@ def use_messaging(client: Client, receiver: str) -> None:
     client(f"POST {place}", asked | {"content": ""}, platform="telegram")
     assert [one.status for one in client.exchanges[-4:]] == [422, 201, 201, 400]
     for message in (made["id"], "msg_none"):
+        client(f"GET {place}/{{message_id}}", platform="telegram", message_id=message)
         client(f"GET {place}/{{message_id}}/status", platform="telegram", message_id=message)
+    for query in ({}, {"status": "pending", "cursor": ""}, {"status": "gone"}):
+        client(f"GET {place}", query=query, platform="telegram")
+    client("GET /third-party/{platform}/received", platform="telegram")
+    client(f"GET {place}", platform="line")
+    use_callbacks(client)
+
+
+def use_callbacks(client: Client) -> None:
+    callback = "/third-party/{platform}/callback/{integration_id}"
+    place: dict[str, Any] = {"platform": "whatsapp", "integration_id": connect(client, "whatsapp")}
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "whatsapp-verify-token"}
+    for query in (asked, {}):
+        client(f"GET {callback}", query=query, **place)
+    told = wrote("whatsapp", "您好")
+    for headers in (told.headers, {}):
+        client(f"POST {callback}", told.body.decode(), headers=headers, **place)
+    client(f"POST {callback}", "x" * 1_048_577, **place)
+    assert [one.status for one in client.exchanges[-5:]] == [200, 403, 200, 403, 413]
+    for platform in ("telegram", "line"):
+        client(f"POST {callback}", told.body.decode(), **place | {"platform": platform})
+
+
+def connect(client: Client, platform: str) -> str:
+    wanted = {"name": "一", "service_type": platform, "config": CONFIGS[platform]}
+    made: str = client("POST /v1/integrations", wanted)["id"]
+    return made
 
 
 def use_statistics(client: Client) -> None:

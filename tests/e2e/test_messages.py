@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.contract.messaging import wrote
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client
@@ -75,3 +76,21 @@ def test_a_message_is_sent_and_waits_as_long_as_the_platform_says(api: Client, r
         eventually(lambda message=message: "message.sent" in told_of(message), "message.sent")  # type: ignore[misc]
         assert told_of(message)["message.sent"]["provider_ids"] == [f"42:{number}"]
         assert told_of(message)["message.sent"]["integration_id"] == integration
+
+
+def test_what_somebody_writes_opens_a_conversation(api: Client) -> None:
+    config = {"bot_token": TOKEN, "webhook_secret": "telegram-webhook-secret"}
+    connected = {"name": "客服机器人", "service_type": "telegram", "config": config}
+    bot = api.post("/v1/integrations", connected).json()["id"]
+    callback = f"/third-party/telegram/callback/{bot}"
+    told = wrote("telegram", "您好，有人吗？")
+    genuine = {**told.headers, "Content-Type": "application/json", "Authorization": ""}
+    for headers in (genuine, genuine):
+        assert api.request("POST", callback, data=told.body, headers=headers).status_code == 200
+    assert api.request("POST", callback, data=told.body, headers={"Authorization": ""}).status_code == 403
+
+    eventually(lambda: api.get("/v1/conversations").json()["data"]["items"], "the conversation", seconds=60)
+    [received] = api.get("/third-party/telegram/received").json()
+    assert (received["from"], received["name"], received["content"]) == ("16505551234", "Sheena", "您好，有人吗？")
+    [conversation] = api.get("/v1/conversations").json()["data"]["items"]
+    assert conversation["contact"]["integration_id"] == bot

@@ -17,6 +17,7 @@ HTTP_ANSWERS = {
     "device-commands": 401,
     "devices": 401,
     "integrations": 401,
+    "live-connections": 401,
     "login": 401,
     "messaging": 401,
     "o-auth-apps": 401,

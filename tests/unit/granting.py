@@ -32,6 +32,19 @@ IOT_RESOURCES = {
 }
 """What IoT Core's actions are about, where that is no thing (Service Authorization Reference, "AWS IoT")."""
 
+ALWAYS = {
+    ("events", "PutEvents"): ("events:PutEvents", "EventBus"),
+    ("apigatewaymanagementapi", "PostToConnection"): (
+        "execute-api:ManageConnections",
+        "LiveApi/ws/POST/@connections/*",
+    ),
+    ("apigatewaymanagementapi", "DeleteConnection"): (
+        "execute-api:ManageConnections",
+        "LiveApi/ws/DELETE/@connections/*",
+    ),
+}
+"""Calls that need the same whatever they are about."""
+
 CONTEXT = SimpleNamespace(
     aws_request_id="an-invocation", function_name="a-function", get_remaining_time_in_millis=lambda: 240_000
 )
@@ -56,6 +69,8 @@ def logical_id(resource: dict[str, Any] | str) -> str:
             return text.rpartition(":${AWS::AccountId}:")[2].partition("/")[0]
         case {"Fn::Sub": str(text)} if ":schedule/${" in text:
             return text.rpartition(":schedule/${")[2].partition("}")[0]
+        case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:execute-api:"):
+            return text.rpartition(":${AWS::AccountId}:")[2].replace("${LiveApi}", "LiveApi")
         case {"Ref": str(name)}:
             return name
         case {"Fn::GetAtt": [str(name), "Arn"]} | {"Fn::GetAtt": str(name)}:
@@ -77,8 +92,8 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
             return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}
         case "kms", _:
             return {(f"kms:{operation}", "EncryptionKey")}
-        case "events", "PutEvents":
-            return {("events:PutEvents", "EventBus")}
+        case _ if (service, operation) in ALWAYS:
+            return {ALWAYS[service, operation]}
         case "iot" | "iot-data", _:
             return {(f"iot:{operation}", IOT_RESOURCES.get(operation, "thing"))}
         case "stepfunctions", "StartExecution":

@@ -297,18 +297,6 @@ def new_message(url: str = "http://127.0.0.1:1/") -> str:
     return service.create(caller, "telegram", wanted)["id"]
 
 
-def test_messaging(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    new_message()
-    work = Work("MessagingFunction", tenant, monkeypatch)
-    body = {"to": "42", "from": "a", "content": "a"}
-    made = work.request("POST /third-party/{platform}/messages", body, platform="telegram")["id"]
-    one = "GET /third-party/{platform}/messages/{message_id}/status"
-    assert work.request(one, platform="telegram", message_id=made) == "pending"
-    refused = work.run(work.event("POST /third-party/{platform}/messages", body, platform="signal"))
-    assert refused["statusCode"] == 422
-    assert work.used == granted("MessagingFunction")
-
-
 SENT_BY_TELEGRAM = {"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}}
 SLOW_DOWN = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 0}}
 

@@ -158,12 +158,24 @@ def test_every_path_is_one_line_of_the_index() -> None:
 def test_the_api_may_call_the_functions_of_its_index_and_no_others() -> None:
     permissions = [
         permission
-        for permission in of_type("AWS::Lambda::Permission").values()
-        if permission["Principal"] == "apigateway.amazonaws.com"
+        for name, permission in of_type("AWS::Lambda::Permission").items()
+        if permission["Principal"] == "apigateway.amazonaws.com" and name != "LivePermission"
     ]
     allowed = [name for permission in permissions for name in referenced(permission["FunctionName"])]
     assert sorted(allowed) == sorted(set(memory.ROUTES.values()))
     assert all("${HttpApi}/*" in permission["SourceArn"]["Fn::Sub"] for permission in permissions)
+
+
+def test_the_live_channel_calls_one_function_and_answers_what_it_says() -> None:
+    permission = RESOURCES["LivePermission"]["Properties"]
+    assert referenced(permission["FunctionName"]) == {"LiveConnectionsFunction"}
+    assert "${LiveApi}/*" in permission["SourceArn"]["Fn::Sub"]
+    routes = of_type("AWS::ApiGatewayV2::Route")
+    assert {route["RouteKey"] for route in routes.values()} == {"$connect", "$disconnect", "$default"}
+    assert {route["Target"]["Fn::Sub"] for route in routes.values()} == {"integrations/${LiveIntegration}"}
+    assert routes["LiveDefaultRoute"]["RouteResponseSelectionExpression"] == "$default"
+    assert referenced(RESOURCES["LiveDefaultRouteResponse"]["Properties"]["RouteId"]) == {"LiveDefaultRoute"}
+    assert RESOURCES["LiveStage"]["Properties"]["StageName"] == "ws"
 
 
 def test_the_stack_stays_well_below_cloudformations_500_resources() -> None:

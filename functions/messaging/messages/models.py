@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from hub import outbound
 from hub.connections import Trouble
 from hub.connectors.protocol import Status
-from hub.web.validation import Body, answer_bytes, not_blank, refused
+from hub.web.validation import Body, PageParameters, answer_bytes, not_blank, refused
 
 Kind = Literal["text", "image", "video", "audio", "file", "template"]
 
@@ -70,6 +70,16 @@ class NewThirdPartyMessage(Body):
         if self.type not in ("text", "template") and self.media is None:
             raise refused("missing", field="media")
         return self
+
+
+class ListParameters(PageParameters):
+    """Query of a list: the header `Link` names the next page (RFC 8288)."""
+
+
+class MessageParameters(ListParameters):
+    """Query of `GET /third-party/{platform}/messages`."""
+
+    status: Status | None = None
 
 
 class Media(TypedDict):

@@ -6,8 +6,9 @@ from typing import Any
 
 from functions.messaging import platforms
 from functions.messaging.messages import store
-from functions.messaging.messages.models import NewThirdPartyMessage, ThirdPartyMessage
+from functions.messaging.messages.models import MessageParameters, NewThirdPartyMessage, ThirdPartyMessage
 from functions.messaging.messages.store import StoredMessage
+from functions.messaging.platforms import Platform
 from hub import connectors, events, ids, times
 from hub.connections import Trouble
 from hub.connectors import texts
@@ -15,6 +16,7 @@ from hub.connectors.protocol import Status
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable
 from hub.events import Caller
 from hub.store import table, versioned
+from hub.store.paging import Page
 
 _RANK: Mapping[Status, int] = {"pending": 0, "sent": 1, "failed": 2, "delivered": 2, "read": 3}
 """A status gives way to one of a higher rank: callbacks come in any order, and what was delivered has not failed."""
@@ -24,11 +26,7 @@ def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> Third
     """Make a message, which is queued with it."""
     known = platforms.known(platform)
     connection = platforms.connection(caller.tenant, known, wanted.sender)
-    limits = connectors.connector(known).limits
-    is_caption = wanted.type not in ("text", "template")
-    most = (limits.caption if is_caption else None) or limits.text
-    if texts.length(wanted.content, limits.unit) > most:
-        raise InvalidRequest(FieldError("content", "too_long", {"max_length": most}))
+    _check(known, wanted)
     now = times.now_ms()
     message = StoredMessage(
         id=ids.new("msg", now),
@@ -50,8 +48,19 @@ def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> Third
         created_at=now,
         updated_at=now,
     )
-    store.add(caller.tenant, message, events.event("message.created", caller, told(message)))
+    store.add(caller.tenant, message, created_event(caller, message))
     return shown(message)
+
+
+def get(tenant: str, platform: str, message_id: str) -> ThirdPartyMessage:
+    """Show a message."""
+    return shown(store.get(tenant, platforms.known(platform), message_id))
+
+
+def listed(tenant: str, platform: str, query: MessageParameters) -> Page[ThirdPartyMessage]:
+    """List messages, of one status or all, the newest first."""
+    found = store.page(tenant, platforms.known(platform), query.status, query.page, query.limit, query.cursor)
+    return found.holding(map(shown, found.items))
 
 
 def status(tenant: str, platform: str, message_id: str) -> Status:
@@ -67,15 +76,21 @@ def move(tenant: str, platform: str, message_id: str, after: Status, error: Trou
             before = store.get(tenant, platform, message_id, consistent=True)
         except NotFound:
             return
-        if _RANK[after] <= _RANK[before.status]:
+        if not is_forward(before.status, after):
             return
         moved = replace(touched(before), status=after, error=error)
+        event = sent_event(tenant, moved) if after == "sent" else status_event(tenant, moved)
         try:
-            store.replace(tenant, before, moved, [status_event(tenant, moved)])
+            store.replace(tenant, before, moved, [event])
         except versioned.Changed:
             continue
         return
     raise Unavailable
+
+
+def is_forward(before: Status, after: Status) -> bool:
+    """Whether a status gives way to another."""
+    return _RANK[after] > _RANK[before]
 
 
 def touched(before: StoredMessage) -> StoredMessage:
@@ -83,9 +98,16 @@ def touched(before: StoredMessage) -> StoredMessage:
     return replace(before, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
 
 
+def created_event(caller: Caller, message: StoredMessage) -> dict[str, Any]:
+    """The event of a new message, which queues it."""
+    return events.event("message.created", caller, told(message))
+
+
 def sent_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
     """The event of a message that its provider took."""
-    return events.event("message.sent", _sender(tenant, message), told(message))
+    # By then its platform may have told more, which is another event's.
+    taken = {**told(message), "status": "sent", "error": None}
+    return events.event("message.sent", _sender(tenant, message), taken)
 
 
 def status_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
@@ -129,6 +151,18 @@ def told(message: StoredMessage) -> dict[str, Any]:
         "updated_at": times.iso_ms(message.updated_at),
         "version": message.version,
     }
+
+
+def _check(platform: Platform, wanted: NewThirdPartyMessage) -> None:
+    """Refuse what the platform would not take. Raises `InvalidRequest`."""
+    if wanted.type == "template" and platform not in platforms.WITH_TEMPLATES:
+        raise InvalidRequest(FieldError("type", "not_on_platform", {"platform": platform}))
+    limits = connectors.connector(platform).limits
+    most = (limits.caption if wanted.media else None) or limits.text
+    said = platforms.said(platform, wanted.content, wanted.media.url if wanted.media else "")
+    if texts.length(said, limits.unit) > most:
+        shortest = texts.length(said, limits.unit) - texts.length(wanted.content, limits.unit)
+        raise InvalidRequest(FieldError("content", "too_long", {"max_length": max(0, most - shortest)}))
 
 
 def _sender(tenant: str, message: StoredMessage) -> Caller:

@@ -1,10 +1,10 @@
 """Messages that go out.
 
-| item | table | pk | sk |
-|---|---|---|---|
-| message | Table | `T#<tenant>#MESSAGE_OUT#<platform>` | `msg_…` |
-| what a provider calls it | ActivityTable | `T#<tenant>#PROVIDER_MESSAGE#<connection>` | the provider's id |
-| an attempt that is under way | ActivityTable | `T#<tenant>#SENDING#<message>` | its number |
+| item | table | pk | sk | index |
+|---|---|---|---|---|
+| message | Table | `T#<tenant>#MESSAGE_OUT#<platform>` | `msg_…` | by status |
+| what a provider calls it | ActivityTable | `T#<tenant>#PROVIDER_MESSAGE#<connection>` | the provider's id | |
+| an attempt that is under way | ActivityTable | `T#<tenant>#SENDING#<message>` | its number | |
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +17,11 @@ from hub import times
 from hub.connections import Trouble
 from hub.connectors.protocol import Status
 from hub.errors import NotFound
-from hub.store import items, keys, table, versioned
+from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "MESSAGE_OUT"
+BY_STATUS = "MESSAGE_OUT_STATUS"
 OF_PROVIDER = "PROVIDER_MESSAGE"
 SENDING = "SENDING"
 
@@ -77,6 +78,19 @@ def get(tenant: str, platform: str, message_id: str, *, consistent: bool = False
     return items.entity(StoredMessage, item)
 
 
+def page(
+    tenant: str, platform: Platform, status: Status | None, number: int, size: int, cursor: str | None
+) -> paging.Page[StoredMessage]:
+    """Read a page of a platform's messages, of one status or all, the newest first."""
+    rows = table.Query(table.entities(), keys.partition(tenant, KIND, platform))
+    if status is not None:
+        place = keys.partition(tenant, BY_STATUS, platform, status)
+        rows = table.Query(table.entities(), place, index="gsi1", keys_only=True)
+    # Nothing shows how many there are, so nothing counts them.
+    found = paging.read(rows, number, size, cursor, total=lambda: number * size + 1)
+    return found.holding(items.entity(StoredMessage, item) for item in found.items)
+
+
 def take(tenant: str, message_id: str, number: int) -> bool:
     """Take an attempt: `False` while somebody else has it. One whose function died is free again after a minute."""
     now = times.now()
@@ -110,6 +124,7 @@ def by_provider_id(tenant: str, connection_id: str, provider_id: str) -> tuple[s
 def _item(tenant: str, message: StoredMessage, events: Sequence[Mapping[str, Any]]) -> Item:
     return {
         **key(tenant, message.platform, message.id),
+        **keys.index(1, tenant, BY_STATUS, message.platform, message.status, item_id=message.id),
         **items.attributes(message),
         "ttl": message.created_at // 1000 + KEEP_SECONDS,
         "events": list(events),

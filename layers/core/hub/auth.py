@@ -14,6 +14,7 @@ import hashlib
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -128,35 +129,72 @@ def credential_item(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential as a caller shows it, of good form: what its item is found by, and what the token itself says.
+
+    Of an access token that is `scope`, which may be less than its grant allows, and `expires_at` (epoch seconds).
+    """
+
+    found_by: str
+    limit: int
+    scope: frozenset[str] | None = None
+    expires_at: int | None = None
+
+
 def authenticate(token: str, issuer: str, bucket: Bucket | None = None) -> Credential:
     """Accept an API key, or an access token of this issuer, and count the request.
 
     Raises `Unauthorized`, `CredentialExpired` or `RateLimited`.
     """
+    return accept(presented(token, issuer), bucket)
+
+
+def presented(token: str, issuer: str) -> Presented:
+    """Read a token as far as that needs no call. Raises `Unauthorized` or `CredentialExpired`."""
     if not token.startswith(KEY_PREFIX):
-        return _authenticate_jwt(token, issuer, bucket)
+        return _presented_jwt(token, issuer)
     if not _API_KEY.match(token) or checksum(token[:-_CHECKSUM_CHARACTERS]) != token[-_CHECKSUM_CHARACTERS:]:
         raise Unauthorized
-    return _count(credential_hash(token), LIMITS["api_key"], bucket)
+    return Presented(credential_hash(token), LIMITS["api_key"])
 
 
-def unauthenticated(tenant: str, bucket: Bucket | None = None) -> Credential:
-    """Accept and count a request without a credential, as the tenant's that the deployment opens to such requests.
+def public(tenant: str) -> Presented:
+    """What stands for the credential of a caller without one, who acts as a tenant that the deployment opens.
 
-    Raises `Unauthorized` where there is no such tenant, or `RateLimited`: all these requests have one limit together.
+    All such callers have one limit together.
     """
-    return _count(public_credential(tenant), LIMITS["api_key"], bucket)
+    return Presented(public_credential(tenant), LIMITS["api_key"])
 
 
-def _authenticate_jwt(token: str, issuer: str, bucket: Bucket | None) -> Credential:
+def accept(shown: Presented, bucket: Bucket | None = None) -> Credential:
+    """Accept a credential and count the request. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
+    credential = _count(shown.found_by, shown.limit, bucket)
+    if shown.scope is None:
+        return credential
+    return replace(credential, permissions=credential.permissions & shown.scope)
+
+
+def standing(found_by: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Which of up to 100 credentials stand at this moment, and their permissions; counts nothing."""
+    places = [keys.credential(one) for one in found_by]
+    found = table.get_many({table.activity(): places}, consistent=True).values()
+    return {
+        item["pk"].partition("#")[2]: frozenset(item["permissions"])
+        for item in found
+        if item.get("expires_at", times.now() + 1) > times.now()
+    }
+
+
+def _presented_jwt(token: str, issuer: str) -> Presented:
     if not _JWT.match(token):
         raise Unauthorized
     from hub import tokens
 
     claims = tokens.verify(token, issuer)
-    credential = _count(grant_credential(claims["grant"]), LIMITS["access_token"], bucket)
     # A token may carry less than its grant allows (RFC 6749 section 6).
-    return replace(credential, permissions=credential.permissions & frozenset(claims["scope"].split()))
+    scope = frozenset(claims["scope"].split())
+    return Presented(grant_credential(claims["grant"]), LIMITS["access_token"], scope, claims["exp"])
 
 
 def grant_credential(grant_id: str) -> str:

@@ -55,6 +55,7 @@ AREAS: dict[str, str] = {
     "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
     "forward.failed": "forwarding",
+    "forwarding.status": "forwarding",
     "forwarder.started": "forwarding",
     "forwarder.stopped": "forwarding",
     "webhook.failing": "webhooks",

@@ -230,14 +230,14 @@ def _is_allowed(address: Address) -> bool:
 
 def _read(answer: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     """Read the body up to a limit; a connection with more to come is closed, not drained."""
-    content = b""
-    for chunk in answer.stream(min(limit, 4096), decode_content=False):
+    content = bytearray()
+    for chunk in answer.stream(min(limit, 65_536), decode_content=False):
         content += chunk
         if len(content) >= limit:
             answer.close()
-            return content[:limit]
+            return bytes(content[:limit])
     answer.release_conn()
-    return content
+    return bytes(content)
 
 
 @cache

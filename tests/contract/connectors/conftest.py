@@ -1,7 +1,6 @@
 """What tests of connectors share: a provider on loopback, which the guarded way out may reach."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -25,4 +24,5 @@ def provider() -> Iterator[Fake]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait 0.3 s for an answer instead of 10."""
-    monkeypatch.setattr(outbound, "send", partial(outbound.send, seconds=0.3))
+    send = outbound.send
+    monkeypatch.setattr(outbound, "send", lambda *call, **more: send(*call, **{**more, "seconds": 0.3}))

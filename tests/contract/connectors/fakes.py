@@ -4,6 +4,8 @@ import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import TracebackType
@@ -28,6 +30,14 @@ def told(body: Any, status: int = 200, headers: Mapping[str, str] | None = None)
     return Reply(status, raw, {"Content-Type": "application/json", **(headers or {})})
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+def picture(content: bytes = PNG, headers: Mapping[str, str] | None = None) -> Reply:
+    """A file's server's answer."""
+    return Reply(200, content, {"Content-Type": "image/png", **(headers or {})})
+
+
 SILENT = Reply(is_silent=True)
 CLOSED_EARLY = Reply(body=b'{"ok": true', is_cut=True)
 GARBAGE = Reply(body=b"<!doctype html><title>Welcome to this hotel's network</title>")
@@ -48,6 +58,19 @@ class Asked:
     def json(self) -> Any:
         """The body, read."""
         return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, tuple[str, str, Any]]:
+        """The parts of a multipart body, read by the standard library: file name, type and content by name."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        return {
+            str(part.get_param("name", header="content-disposition")): (
+                part.get_filename() or "",
+                part.get_content_type(),
+                part.get_payload(decode=True),
+            )
+            for part in BytesParser(policy=HTTP).parsebytes(head + self.body).iter_parts()
+        }
 
 
 class Fake:
@@ -123,6 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_POST()
 
     def do_PUT(self) -> None:
+        self.do_POST()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def do_DELETE(self) -> None:
         self.do_POST()
 
     def do_HEAD(self) -> None:

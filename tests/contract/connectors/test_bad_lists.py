@@ -4,7 +4,7 @@ import pytest
 
 from hub.connectors import connector, tokens
 from hub.connectors.protocol import ProviderError, Temporary
-from tests.contract.connectors.fakes import CLOSED_EARLY, GARBAGE, OUT_OF_ORDER, SILENT, Fake, Reply
+from tests.contract.connectors.fakes import CLOSED_EARLY, GARBAGE, OUT_OF_ORDER, SILENT, Fake, Reply, told
 from tests.unit.connectors.configs import CONFIGS
 
 TYPES = [one for one in CONFIGS if "records" in connector(one).abilities]
@@ -42,3 +42,23 @@ def test_a_list_that_does_not_come_is_read_later(provider: Fake, service_type: s
     provider.will(reply)
     found = trouble(provider, service_type)
     assert (type(found), found.code) == (Temporary, code)
+
+
+SAME = {
+    "slack": [{"ok": True, "channels": [], "response_metadata": {"next_cursor": "here"}}],
+    "feishu": [
+        {"code": 0, "tenant_access_token": "t", "expire": 7200},
+        {"code": 0, "data": {"items": [], "has_more": True, "page_token": "here"}},
+    ],
+    "jira": [{"issues": [], "isLast": False, "nextPageToken": "here"}],
+}
+
+
+@pytest.mark.parametrize("service_type", SAME)
+def test_a_list_that_would_never_end_is_not_read_on(provider: Fake, service_type: str) -> None:
+    tokens._kept.clear()
+    found = connector(service_type)
+    provider.will(*map(told, SAME[service_type]))
+    config = found.config.model_validate({**CONFIGS[service_type], "base_url": provider.url})
+    with pytest.raises(Temporary, match="bad_answer"):
+        found.records(config, "channel:here" if service_type == "slack" else "here")

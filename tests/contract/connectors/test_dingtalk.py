@@ -104,3 +104,36 @@ def test_too_many_posts_block_a_robot_for_ten_minutes(provider: Fake, clock: Clo
     with pytest.raises(Temporary) as caught:
         CONNECTOR.send(config(provider), message())
     assert caught.value.retry_at == clock.START * 1000 + 600_000
+
+
+def test_markdown_shows_a_picture_and_has_a_title(provider: Fake) -> None:
+    provider.will(ACCEPTED, ACCEPTED)
+    picked = Media("image", "https://a.example/b.png", "b[1].png")
+    CONNECTOR.send(config(provider), message(text="# **News**\nmore", format="markdown", media=picked))
+    CONNECTOR.send(config(provider), message(text="a", format="markdown", options={"title": "Ann"}))
+    shown, named = (asked.json for asked in provider.asked)
+    assert shown == {
+        "msgtype": "markdown",
+        "markdown": {"title": "News", "text": "# **News**\nmore\n\n![b 1 .png](https://a.example/b.png)"},
+        "at": {"isAtAll": False},
+    }
+    assert named["markdown"] == {"title": "Ann", "text": "a"}
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "a", "你"])
+def test_markdown_at_the_limit_is_within_dingtalks(provider: Fake, text: str) -> None:
+    provider.will(ACCEPTED)
+    limits = CONNECTOR.limits.of("markdown")
+    media = Media("image", "https://a.example/" + "x" * 1800, "n" * 100)
+    full = text * (limits.text // len(text.encode()))
+    CONNECTOR.send(config(provider), message(text=full, format="markdown", media=media))
+    assert len(provider.asked[0].body) <= 20_000
+
+
+def test_a_days_quota_that_is_spent_waits_for_the_next(provider: Fake, clock: Clock) -> None:
+    provider.will(told({"errcode": 90030, "errmsg": "webhook over limit"}))
+    with pytest.raises(Temporary) as caught:
+        CONNECTOR.send(config(provider), message())
+    assert caught.value.retry_at is not None
+    assert (caught.value.retry_at // 1000 + 8 * 3600) % 86_400 == 0
+    assert 0 < caught.value.retry_at - clock.START * 1000 <= 86_400_000

@@ -1,13 +1,14 @@
 """Discord over a socket: what is asked, and what its documented answers become (https://discord.com/developers/docs)."""
 
+import json
 from typing import Any
 
 import pytest
 
 from hub.connectors.discord import CONNECTOR, DiscordConfig
-from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Permanent, Sent, Temporary
+from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Page, Permanent, Sent, Target, Temporary
 from tests.conftest import Clock
-from tests.contract.connectors.fakes import Fake, Reply, told
+from tests.contract.connectors.fakes import PNG, Fake, Reply, picture, told
 
 PATH = "/api/webhooks/223704706495545344/3d89bb7572e0fb30d8128367b3b1b44f"
 ACCEPTED = told({"id": "1098765432109876543", "type": 0, "content": "…", "channel_id": "199737254929760256"})
@@ -110,3 +111,106 @@ def test_discords_codes(provider: Fake, status: int, code: int, error: type[Exce
         CONNECTOR.send(config(provider), message())
     assert type(caught.value) is error
     assert caught.value.args == (str(code or status), "its own words")
+
+
+def test_a_file_is_attached_where_it_is_asked_for(provider: Fake) -> None:
+    provider.will(picture(), ACCEPTED)
+    media = Media("image", f"{provider.url}/a.png", "图.png", attach=True)
+    assert CONNECTOR.send(config(provider), message(media=media, sender="Ann")) == Sent("1098765432109876543")
+    form = provider.asked[1].form
+    assert form["files[0]"] == ("图.png", "image/png", PNG)
+    assert json.loads(form["payload_json"][2]) == {
+        "content": "你好",
+        "allowed_mentions": {"parse": []},
+        "username": "Ann",
+    }
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [Reply(404)],
+        [Reply(500)],
+        [picture(), told({"message": "Request entity too large", "code": 40005}, 413)],
+    ],
+    ids=["gone", "out of order", "too large"],
+)
+def test_a_file_that_cannot_go_along_is_linked(provider: Fake, replies: list[Reply]) -> None:
+    provider.will(*replies, ACCEPTED)
+    media = Media("image", f"{provider.url}/a.png", attach=True)
+    CONNECTOR.send(config(provider), message(media=media))
+    assert provider.asked[-1].json["embeds"] == [{"image": {"url": f"{provider.url}/a.png"}}]
+
+
+@pytest.mark.parametrize(
+    ("options", "provider_id", "query"),
+    [({}, "1098765432109876543", {}), ({"thread_id": "77"}, "77:1098765432109876543", {"thread_id": "77"})],
+)
+def test_a_message_is_edited_and_deleted(
+    provider: Fake, options: dict[str, str], provider_id: str, query: dict[str, str]
+) -> None:
+    provider.will(ACCEPTED, ACCEPTED, Reply(204))
+    sent = CONNECTOR.send(config(provider), message(options=options))
+    assert sent == Sent(provider_id)
+    CONNECTOR.edit(config(provider), message(text="neu", options=options), sent.provider_id)
+    CONNECTOR.delete(config(provider), sent.provider_id)
+    _, edited, deleted = provider.asked
+    place = f"{PATH}/messages/1098765432109876543"
+    assert (edited.method, edited.path, edited.query) == ("PATCH", place, query)
+    assert edited.json == {"content": "neu", "allowed_mentions": {"parse": []}}
+    assert (deleted.method, deleted.path, deleted.query) == ("DELETE", place, query)
+
+
+def test_a_message_that_is_gone_is_deleted_and_cannot_be_edited(provider: Fake) -> None:
+    gone = told({"message": "Unknown Message", "code": 10008}, 404)
+    provider.will(gone, gone)
+    CONNECTOR.delete(config(provider), "1098765432109876543")
+    with pytest.raises(Permanent) as caught:
+        CONNECTOR.edit(config(provider), message(), "1098765432109876543")
+    assert type(caught.value) is Permanent, "the webhook is none the worse"
+
+
+def test_a_webhook_that_is_gone_deletes_nothing(provider: Fake) -> None:
+    provider.will(told({"message": "Unknown Webhook", "code": 10015}, 404))
+    with pytest.raises(Disabled):
+        CONNECTOR.delete(config(provider), "1098765432109876543")
+
+
+def test_a_webhooks_channel_is_its_one_target(provider: Fake) -> None:
+    provider.will(told({"id": "1", "type": 1, "name": "News", "channel_id": "199737254929760256", "guild_id": "199"}))
+    assert CONNECTOR.targets(config(provider), None) == Page([Target("199737254929760256", "News", "199")])
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("Ann", "Ann"),
+        ("DISCORD fan", "DIS\u00b7CORD fan"),
+        ("xclydex", "xcly\u00b7dex"),
+        ("here", "here\u00b7"),
+        ("Everyone", "Everyone\u00b7"),
+        ("everyone else", "everyone else"),
+        ("  ", "-"),
+        ("x" * 100, "x" * 80),
+    ],
+)
+def test_a_sender_has_a_name_that_discord_takes(provider: Fake, sender: str, shown: str) -> None:
+    provider.will(ACCEPTED)
+    CONNECTOR.send(config(provider), message(sender=sender))
+    assert provider.asked[0].json["username"] == shown
+
+
+@pytest.mark.parametrize("code", [20016, 20028, 30046, 130000])
+def test_limits_of_a_channel_pass(provider: Fake, code: int) -> None:
+    provider.will(told({"message": "its own words", "code": code}, 403))
+    with pytest.raises(Temporary):
+        CONNECTOR.send(config(provider), message())
+
+
+def test_a_refusal_of_who_stands_before_discord_disables_nothing(provider: Fake) -> None:
+    provider.will(Reply(403, b"<html>Access denied | discord.com used Cloudflare</html>"))
+    with pytest.raises(Temporary):
+        CONNECTOR.send(config(provider), message())
+    provider.will(told({"message": "Missing Permissions", "code": 50013}, 403))
+    with pytest.raises(Disabled):
+        CONNECTOR.send(config(provider), message())

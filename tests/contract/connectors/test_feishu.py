@@ -11,9 +11,9 @@ import pytest
 
 from hub.connectors import tokens
 from hub.connectors.feishu import CONNECTOR, FeishuConfig
-from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Permanent, Sent, Temporary
+from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Page, Permanent, Sent, Target, Temporary
 from tests.conftest import Clock
-from tests.contract.connectors.fakes import Fake, Reply, told
+from tests.contract.connectors.fakes import PNG, Fake, Reply, picture, told
 
 TOKEN = told(
     {"code": 0, "msg": "ok", "tenant_access_token": "t-caecc734c2e3328a62489fe0648c4b98779515d3", "expire": 7200}
@@ -250,3 +250,235 @@ def test_a_custom_bot_cannot_be_read_from(provider: Fake) -> None:
     # Messages are sent all the same.
     assert not isinstance(caught.value, Disabled)
     assert provider.asked == []
+
+
+IMAGE = told({"code": 0, "msg": "success", "data": {"image_key": "img_7ea74629-9191-4176-998c-2e603c9c5e8g"}})
+FILE = told({"code": 0, "msg": "success", "data": {"file_key": "file_456a92d6-c6ea-4de4-ac3f-7afcf44ac78g"}})
+KEY = "img_7ea74629-9191-4176-998c-2e603c9c5e8g"
+
+
+def sent(provider: Fake) -> tuple[str, Any]:
+    """The type and the content of the message that was sent last."""
+    body = provider.asked[-1].json
+    return body["msg_type"], json.loads(body["content"])
+
+
+def test_a_card_shows_markup_and_may_be_edited(provider: Fake) -> None:
+    provider.will(TOKEN, ACCEPTED)
+    CONNECTOR.send(app(provider), message(text="**b** <at id=all></at>", format="card", options={"title": "Ann"}))
+    assert sent(provider) == (
+        "interactive",
+        {
+            "config": {"wide_screen_mode": True, "update_multi": True},
+            "elements": [{"tag": "div", "text": {"tag": "lark_md", "content": "**b** <\u200bat id=all><\u200b/at>"}}],
+            "header": {"title": {"tag": "plain_text", "content": "Ann"}},
+        },
+    )
+
+
+def test_a_post_has_lines(provider: Fake) -> None:
+    provider.will(TOKEN, ACCEPTED)
+    CONNECTOR.send(app(provider), message(text="a\nb", format="post"))
+    lines = [[{"tag": "text", "text": "a"}], [{"tag": "text", "text": "b"}]]
+    assert sent(provider) == ("post", {"zh_cn": {"title": "", "content": lines}})
+
+
+@pytest.mark.parametrize(
+    ("written", "body"),
+    [
+        (
+            "post",
+            {
+                "msg_type": "post",
+                "content": {"post": {"zh_cn": {"title": "", "content": [[{"tag": "text", "text": "a"}]]}}},
+            },
+        ),
+        (
+            "card",
+            {
+                "msg_type": "interactive",
+                "card": {
+                    "config": {"wide_screen_mode": True, "update_multi": True},
+                    "elements": [{"tag": "div", "text": {"tag": "lark_md", "content": "a"}}],
+                },
+            },
+        ),
+    ],
+)
+def test_a_custom_bot_posts_all_formats(provider: Fake, written: Any, body: dict[str, Any]) -> None:
+    provider.will(POSTED)
+    CONNECTOR.send(custom(provider), message(text="a", format=written))
+    assert provider.asked[0].json == body
+
+
+@pytest.mark.parametrize(
+    ("more", "content"),
+    [
+        ({"text": ""}, ("image", {"image_key": KEY})),
+        (
+            {"text": "a"},
+            (
+                "post",
+                {
+                    "zh_cn": {
+                        "title": "",
+                        "content": [[{"tag": "text", "text": "a"}], [{"tag": "img", "image_key": KEY}]],
+                    }
+                },
+            ),
+        ),
+        (
+            {"text": "a", "format": "card"},
+            (
+                "interactive",
+                {
+                    "config": {"wide_screen_mode": True, "update_multi": True},
+                    "elements": [
+                        {"tag": "div", "text": {"tag": "lark_md", "content": "a"}},
+                        {"tag": "img", "img_key": KEY, "alt": {"tag": "plain_text", "content": "b.png"}},
+                    ],
+                },
+            ),
+        ),
+    ],
+    ids=["alone", "with a text", "in a card"],
+)
+def test_a_picture_is_uploaded(provider: Fake, more: dict[str, Any], content: tuple[str, Any]) -> None:
+    provider.will(picture(), TOKEN, IMAGE, ACCEPTED)
+    CONNECTOR.send(app(provider), message(media=Media("image", f"{provider.url}/a.png", "b.png"), **more))
+    upload = provider.asked[2]
+    assert (upload.method, upload.path) == ("POST", "/open-apis/im/v1/images")
+    assert upload.form == {"image_type": ("", "text/plain", b"message"), "image": ("b.png", "image/png", PNG)}
+    assert sent(provider) == content
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told_as", "shown"),
+    [
+        ("file", "a.pdf", b"pdf", "file"),
+        ("file", "a.docx", b"doc", "file"),
+        ("file", "a.tar", b"stream", "file"),
+        ("video", "a.mp4", b"mp4", "media"),
+        ("video", "a.mov", b"stream", "file"),
+        ("file", "a.mp4", b"stream", "file"),
+        ("audio", "a.opus", b"opus", "audio"),
+        ("audio", "a.mp3", b"stream", "file"),
+    ],
+)
+def test_a_file_is_uploaded_as_what_it_is(provider: Fake, kind: Any, name: str, told_as: bytes, shown: str) -> None:
+    provider.will(Reply(200, b"content"), TOKEN, FILE, ACCEPTED)
+    CONNECTOR.send(app(provider), message(text="", media=Media(kind, f"{provider.url}/{name}")))
+    form = provider.asked[2].form
+    assert (form["file_type"][2], form["file_name"][2]) == (told_as, name.encode())
+    assert form["file"][0] == name
+    assert sent(provider) == (shown, {"file_key": "file_456a92d6-c6ea-4de4-ac3f-7afcf44ac78g"})
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [Reply(404), TOKEN],
+        [Reply(500), TOKEN],
+        [picture(), TOKEN, told({"code": 234011, "msg": "Can't regonnize the image format."}, 400)],
+        [picture(), TOKEN, told({"code": 99991672, "msg": "Access denied. im:resource:upload"}, 400)],
+    ],
+    ids=["gone", "out of order", "no picture", "no scope"],
+)
+def test_a_picture_that_cannot_be_uploaded_is_linked(provider: Fake, replies: list[Reply]) -> None:
+    provider.will(*replies, ACCEPTED)
+    CONNECTOR.send(app(provider), message(media=Media("image", f"{provider.url}/a.png")))
+    assert sent(provider) == ("text", {"text": f"你好\n{provider.url}/a.png"})
+
+
+def test_an_upload_that_comes_too_often_waits(provider: Fake, clock: Clock) -> None:
+    provider.will(picture(), TOKEN, told({"code": 99991400, "msg": "…"}, 400, {"x-ogw-ratelimit-reset": "7"}))
+    with pytest.raises(Temporary) as caught:
+        CONNECTOR.send(app(provider), message(media=Media("image", f"{provider.url}/a.png")))
+    assert caught.value.retry_at == clock.START * 1000 + 7000
+
+
+def test_messages_are_edited_and_recalled(provider: Fake) -> None:
+    done = told({"code": 0, "msg": "success", "data": {}})
+    provider.will(TOKEN, done, done, done)
+    CONNECTOR.edit(app(provider), message(text="neu"), "om_1")
+    CONNECTOR.edit(app(provider), message(text="neu", format="card"), "om_2")
+    CONNECTOR.delete(app(provider), "om_1")
+    text, card, recalled = provider.asked[1:]
+    assert (text.method, text.path) == ("PUT", "/open-apis/im/v1/messages/om_1")
+    assert text.json == {"msg_type": "text", "content": '{"text": "neu"}'}
+    assert (card.method, card.path, set(card.json)) == ("PATCH", "/open-apis/im/v1/messages/om_2", {"content"})
+    assert (recalled.method, recalled.path, recalled.body) == ("DELETE", "/open-apis/im/v1/messages/om_1", b"")
+
+
+def test_what_is_recalled_already_is_fine(provider: Fake) -> None:
+    provider.will(TOKEN, told({"code": 230011, "msg": "The message is recalled."}, 400))
+    CONNECTOR.delete(app(provider), "om_1")
+
+
+@pytest.mark.parametrize("provider_id", ["", "../chats", "om_1?a=b"])
+def test_what_is_no_id_is_not_asked_for(provider: Fake, provider_id: str) -> None:
+    with pytest.raises(Permanent, match="bad_id"):
+        CONNECTOR.delete(app(provider), provider_id)
+    assert not provider.asked
+
+
+def test_a_custom_bot_can_only_post(provider: Fake) -> None:
+    assert CONNECTOR.able(custom(provider)) == {"send"}
+    assert CONNECTOR.able(app(provider)) == CONNECTOR.abilities
+    with pytest.raises(Permanent, match="missing_app"):
+        CONNECTOR.edit(custom(provider), message(), "om_1")
+    with pytest.raises(Permanent, match="missing_app"):
+        CONNECTOR.delete(custom(provider), "om_1")
+    with pytest.raises(Permanent, match="missing_app"):
+        CONNECTOR.targets(custom(provider), None)
+
+
+def test_chats_are_targets(provider: Fake) -> None:
+    chats = {"items": [{"chat_id": "oc_1", "name": "News"}], "page_token": "next", "has_more": True}
+    provider.will(TOKEN, told({"code": 0, "msg": "ok", "data": chats}))
+    assert CONNECTOR.targets(app(provider), None) == Page([Target("oc_1", "News")], "next")
+
+
+@pytest.mark.parametrize(("written", "most"), [("text", 150_000), ("post", 30_000), ("card", 30_000)])
+@pytest.mark.parametrize("text", ['"', "\\", "a", "你", '字"多\n'])
+def test_an_apps_message_at_the_limit_is_within_feishus(provider: Fake, written: Any, most: int, text: str) -> None:
+    limits = CONNECTOR.limits_for(app(provider)).of(written)
+    provider.will(TOKEN, ACCEPTED)
+    CONNECTOR.send(app(provider), message(text=text * (limits.text // len(text.encode())), format=written))
+    assert len(provider.asked[1].body) <= most
+
+
+@pytest.mark.parametrize("written", ["text", "post", "card"])
+@pytest.mark.parametrize("text", ['"', "\\", "a", "你", '字"多\n'])
+def test_a_custom_bots_message_at_the_limit_is_within_feishus(provider: Fake, written: Any, text: str) -> None:
+    limits = CONNECTOR.limits_for(custom(provider)).of(written)
+    provider.will(POSTED)
+    CONNECTOR.send(custom(provider), message(text=text * (limits.text // len(text.encode())), format=written))
+    assert len(provider.asked[0].body) <= 20_000
+
+
+def test_a_file_goes_after_its_text(provider: Fake) -> None:
+    other = told({"code": 0, "msg": "success", "data": {"message_id": "om_file"}})
+    provider.will(Reply(200, b"content"), TOKEN, FILE, ACCEPTED, other)
+    media = Media("file", f"{provider.url}/a.pdf")
+    provider_id = CONNECTOR.send(app(provider), message(media=media)).provider_id
+    assert provider_id == "om_dc13264520392913993dd051dba21dcf+om_file"
+    text, file = (asked.json for asked in provider.asked[3:])
+    assert (text["msg_type"], text["content"], text["uuid"]) == ("text", '{"text": "你好"}', "msg_1")
+    assert (file["msg_type"], file["uuid"]) == ("file", "msg_1-file")
+    done = told({"code": 0, "msg": "success", "data": {}})
+    provider.will(done, done, done)
+    CONNECTOR.edit(app(provider), message(text="neu", media=media), provider_id)
+    CONNECTOR.delete(app(provider), provider_id)
+    edited, *deleted = provider.asked[5:]
+    assert (edited.path.rpartition("/")[2], edited.json["content"]) == (
+        "om_dc13264520392913993dd051dba21dcf",
+        '{"text": "neu"}',
+    )
+    assert [asked.path.rpartition("/")[2] for asked in deleted] == ["om_dc13264520392913993dd051dba21dcf", "om_file"]
+
+
+def test_a_file_that_cannot_be_had_follows_its_text_by_its_address(provider: Fake) -> None:
+    provider.will(Reply(404), TOKEN, ACCEPTED)
+    CONNECTOR.send(app(provider), message(media=Media("file", f"{provider.url}/a.pdf")))
+    assert sent(provider) == ("text", {"text": f"你好\n{provider.url}/a.pdf"})

@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
-from hub.connectors.kook import CONNECTOR, KookConfig
+from hub.connectors import kook
+from hub.connectors.kook import CONNECTOR, Channel, Guild, KookConfig, Quote
 from hub.connectors.protocol import (
     Account,
+    Contact,
     Disabled,
     Media,
     Outgoing,
+    Page,
     Permanent,
     ProviderError,
     Record,
     Sent,
+    Target,
     Temporary,
 )
 from tests.conftest import Clock
@@ -149,3 +153,153 @@ def test_a_list_that_cannot_be_read_may_be_asked_for_again(provider: Fake, data:
     provider.will(told({"code": 0, "message": "操作成功", "data": data}))
     with pytest.raises(Temporary):
         CONNECTOR.records(config(provider), None)
+
+
+# https://developer.kookapp.cn/doc/http/message
+LISTED: dict[str, Any] = {
+    "id": "5f89c1d0-2",
+    "type": 9,
+    "content": "(met)1700000(met) (rol)702(rol) **看**",
+    "mention": ["1700000"],
+    "mention_all": False,
+    "mention_roles": [702],
+    "mention_here": False,
+    "embeds": [],
+    "attachments": None,
+    "create_at": 1614922603001,
+    "updated_at": 1614922699001,
+    "reactions": [],
+    "author": {
+        "id": "1700001",
+        "username": "Tom",
+        "identify_num": "6548",
+        "online": True,
+        "avatar": "https://img.kaiheila.cn/avatars/2020-02/x.jpg/icon",
+        "bot": False,
+    },
+    "quote": {
+        "id": "62e8a1d2",
+        "rong_id": "5f89c1d0-1",
+        "type": 9,
+        "content": "before",
+        "create_at": 1614922600001,
+        "author": {"id": "1700000", "username": "Ann", "nickname": "Annie"},
+    },
+    "mention_info": {
+        "mention_part": [{"id": "1700000", "username": "Ann", "full_name": "Ann#0001", "avatar": ""}],
+        "mention_role_part": [{"role_id": 702, "name": "Admins", "color": 0}],
+    },
+}
+
+
+def data(found: Any) -> Reply:
+    return told({"code": 0, "message": "操作成功", "data": found})
+
+
+def test_the_messages_after_one_are_told_from_the_oldest(provider: Fake) -> None:
+    picked = {
+        **LISTED,
+        "id": "5f89c1d0-1",
+        "type": 2,
+        "content": "https://img.kaiheila.cn/a.png",
+        "create_at": 1614922602001,
+        "attachments": {"type": "image", "url": "https://img.kaiheila.cn/a.png", "name": "a.png", "size": 1},
+        "quote": [],
+        "mention_info": [],
+        "updated_at": 0,
+    }
+    provider.will(data({"items": [LISTED, picked, {"id": "no message"}]}))
+    first, second = kook.messages_after(config(provider), "99", "5f89c1d0-0")
+    [asked] = provider.asked
+    assert (asked.path, asked.query) == (
+        "/api/v3/message/list",
+        {"target_id": "99", "page_size": "50", "msg_id": "5f89c1d0-0", "flag": "after"},
+    )
+    assert (first.id, first.media, first.quote, first.users, first.updated_at) == (
+        "5f89c1d0-1",
+        Media("image", "https://img.kaiheila.cn/a.png", "a.png"),
+        None,
+        {},
+        None,
+    )
+    assert (second.id, second.channel_id, second.at, second.updated_at) == (
+        "5f89c1d0-2",
+        "99",
+        1614922603001,
+        1614922699001,
+    )
+    assert second.author == Contact("1700001", "Tom", "https://img.kaiheila.cn/avatars/2020-02/x.jpg/icon")
+    assert (second.users, second.roles) == ({"1700000": "Ann#0001"}, {"702": "Admins"})
+    assert second.quote == Quote("5f89c1d0-1", 9, "before", "Annie")
+
+
+def test_the_latest_messages_are_those_after_none(provider: Fake) -> None:
+    provider.will(data({"items": []}))
+    assert kook.messages_after(config(provider), "99", "", 1) == []
+    assert provider.asked[0].query == {"target_id": "99", "page_size": "1"}
+
+
+def test_a_message_is_looked_at(provider: Fake) -> None:
+    provider.will(data({**LISTED, "channel_id": "98"}))
+    found = kook.message_of(config(provider), "99", "5f89c1d0-2")
+    assert (found.id, found.channel_id, found.content) == ("5f89c1d0-2", "98", LISTED["content"])
+    assert (provider.asked[0].path, provider.asked[0].query) == ("/api/v3/message/view", {"msg_id": "5f89c1d0-2"})
+
+
+def test_a_user_has_a_name_in_a_server(provider: Fake) -> None:
+    provider.will(data({"id": "1700001", "username": "Tom", "nickname": "Tommy"}))
+    assert kook.user_name(config(provider), "1700001", "7") == "Tommy"
+    assert provider.asked[0].query == {"user_id": "1700001", "guild_id": "7"}
+
+
+def test_servers_and_channels_are_told(provider: Fake) -> None:
+    provider.will(
+        listed({"id": "1", "name": "A", "icon": "https://img.kaiheila.cn/i"}, page=1, of=2),
+        listed({"id": "2", "name": "B"}, page=2, of=2),
+        listed({"id": "10", "name": "all", "is_category": True}, {"id": "11", "name": "general"}),
+    )
+    assert kook.guilds(config(provider)) == [Guild("1", "A", "https://img.kaiheila.cn/i"), Guild("2", "B", "")]
+    assert kook.channels(config(provider), "1") == [Channel("11", "general", "1")]
+
+
+def test_no_list_is_read_for_ever(provider: Fake) -> None:
+    provider.will(*[listed({"id": "1", "name": "A"}, page=1, of=1000)] * (kook.MAX_PAGES + 5))
+    assert len(kook.guilds(config(provider))) == kook.MAX_PAGES
+    assert len(provider.asked) == kook.MAX_PAGES
+
+
+def test_the_channels_of_each_server_are_targets(provider: Fake) -> None:
+    servers = listed({"id": "1", "name": "A"}, {"id": "2", "name": "B"})
+    provider.will(servers, listed({"id": "11", "name": "general"}), servers, listed({"id": "21", "name": "news"}))
+    first = CONNECTOR.targets(config(provider), None)
+    assert first == Page([Target("11", "general", "A")], "1")
+    assert CONNECTOR.targets(config(provider), first.next) == Page([Target("21", "news", "B")])
+    provider.will(listed(of=0))
+    assert CONNECTOR.targets(config(provider), None) == Page([])
+
+
+def test_nobody_is_pinged(provider: Fake) -> None:
+    provider.will(ACCEPTED)
+    CONNECTOR.send(config(provider), message(text="(met)all(met) (rol)1(rol) (met) (chn)1(chn) (a)"))
+    assert provider.asked[0].json["content"] == (
+        "(\u200bmet)all(\u200bmet) (\u200brol)1(\u200brol) (\u200bmet) (chn)1(chn) (a)"
+    )
+
+
+def test_a_message_is_edited_and_deleted(provider: Fake) -> None:
+    provider.will(data({}), data({}))
+    CONNECTOR.edit(config(provider), message(text="neu"), "50974c-364c983fa6cb")
+    CONNECTOR.delete(config(provider), "50974c-364c983fa6cb")
+    assert [(asked.path, asked.json) for asked in provider.asked] == [
+        ("/api/v3/message/update", {"msg_id": "50974c-364c983fa6cb", "content": "neu"}),
+        ("/api/v3/message/delete", {"msg_id": "50974c-364c983fa6cb"}),
+    ]
+
+
+@pytest.mark.parametrize("reset", [None, "", "soon", "-1"])
+def test_a_rate_limit_that_names_no_time_waits_a_second(provider: Fake, clock: Clock, reset: str | None) -> None:
+    headers = {"X-Rate-Limit-Global": ""} | ({} if reset is None else {"X-Rate-Limit-Reset": reset})
+    provider.will(told({"code": 429, "message": "too fast", "data": {}}, 429, headers))
+    with pytest.raises(Temporary) as caught:
+        kook.messages_after(config(provider), "99", "")
+    assert caught.value.retry_at == round(clock.seconds * 1000) + 1000

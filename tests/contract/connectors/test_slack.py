@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from hub.connectors.protocol import Account, Contact, Disabled, Media, Outgoing, Permanent, Sent, Temporary
+from hub.connectors.protocol import (
+    Account,
+    Contact,
+    Disabled,
+    Media,
+    Outgoing,
+    Page,
+    Permanent,
+    Sent,
+    Target,
+    Temporary,
+)
 from hub.connectors.slack import CONNECTOR, SlackConfig
 from tests.conftest import Clock
 from tests.contract.connectors.fakes import Fake, Reply, told
@@ -195,3 +206,67 @@ def test_a_webhook_cannot_be_read_from(provider: Fake, read: Any) -> None:
     # Messages are sent all the same.
     assert not isinstance(caught.value, Disabled)
     assert provider.asked == []
+
+
+def test_mrkdwn_goes_in_a_section(provider: Fake) -> None:
+    provider.will(posted())
+    media = Media("image", "https://a.example/b.png", "b.png")
+    text = "*b* <https://a.example|t> <!here> <@U1> &lt;"
+    CONNECTOR.send(bot(provider, channel="#ops"), message(text=text, format="markdown", media=media))
+    body = provider.asked[0].json
+    shown = "*b* <https://a.example|t> &lt;!here> &lt;@U1> &lt;"
+    assert body["blocks"] == [
+        {"type": "section", "text": {"type": "mrkdwn", "text": shown}},
+        {"type": "image", "image_url": "https://a.example/b.png", "alt_text": "b.png"},
+    ]
+    assert body["text"] == shown
+
+
+def test_a_file_in_mrkdwn_is_a_link(provider: Fake) -> None:
+    provider.will(OK)
+    media = Media("file", "https://a.example/b.pdf", "a|b <x>.pdf")
+    CONNECTOR.send(hook(provider), message(text="", format="markdown", media=media))
+    assert provider.asked[0].json["blocks"] == [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "<https://a.example/b.pdf|a b &lt;x&gt;.pdf>"}}
+    ]
+
+
+def test_a_message_is_edited_and_deleted(provider: Fake) -> None:
+    provider.will(posted(), told({"ok": True, "channel": "C123ABC456", "ts": "1503435956.000247"}))
+    CONNECTOR.edit(bot(provider), message(text="neu <"), "C123ABC456:1503435956.000247")
+    CONNECTOR.delete(bot(provider), "C123ABC456:1503435956.000247")
+    place = {"channel": "C123ABC456", "ts": "1503435956.000247"}
+    assert [(asked.path, asked.json) for asked in provider.asked] == [
+        ("/chat.update", {**place, "text": "neu &lt;"}),
+        ("/chat.delete", place),
+    ]
+
+
+def test_what_is_deleted_already_is_fine(provider: Fake) -> None:
+    provider.will(told({"ok": False, "error": "message_not_found"}), told({"ok": False, "error": "message_not_found"}))
+    CONNECTOR.delete(bot(provider), "C1:1.2")
+    with pytest.raises(Permanent, match="message_not_found"):
+        CONNECTOR.edit(bot(provider), message(), "C1:1.2")
+
+
+def test_a_webhook_can_only_post(provider: Fake) -> None:
+    assert CONNECTOR.able(hook(provider)) == {"send"}
+    assert CONNECTOR.able(bot(provider)) == CONNECTOR.abilities
+    for call in (
+        lambda: CONNECTOR.edit(hook(provider), message(), "C1:1.2"),
+        lambda: CONNECTOR.delete(hook(provider), "C1:1.2"),
+        lambda: CONNECTOR.targets(hook(provider), None),
+    ):
+        with pytest.raises(Permanent, match="missing_token"):
+            call()
+    assert not provider.asked
+
+
+def test_channels_are_targets(provider: Fake) -> None:
+    channels = [{"id": "C012AB3CD", "name": "general", "is_channel": True, "context_team_id": "T1"}]
+    provider.will(
+        told({"ok": True, "channels": channels, "response_metadata": {"next_cursor": "dGVhbTpDMDYxRkE1UEI="}})
+    )
+    page = CONNECTOR.targets(bot(provider), None)
+    assert page == Page([Target("C012AB3CD", "general", "T1")], "dGVhbTpDMDYxRkE1UEI=")
+    assert provider.asked[0].query["exclude_archived"] == "true"

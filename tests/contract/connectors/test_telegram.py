@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Permanent, Sent, Temporary
+from hub.connectors import telegram
+from hub.connectors.protocol import Account, Disabled, Media, Outgoing, Page, Permanent, Sent, Target, Temporary
 from hub.connectors.telegram import CONNECTOR, TelegramConfig
 from tests.conftest import Clock
-from tests.contract.connectors.fakes import Fake, Reply, told
+from tests.contract.connectors.fakes import PNG, Fake, Reply, picture, told
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 ME = {"id": 110201543, "is_bot": True, "first_name": "Hub", "username": "hub_bot", "can_join_groups": True}
@@ -83,7 +84,7 @@ def test_media_are_sent(provider: Fake, kind: Any, method: str, name: str) -> No
 
 def test_a_text_that_is_wrongly_formatted_goes_plain_once(provider: Fake) -> None:
     provider.will(refused(400, "Bad Request: can't parse entities: Can't find end tag"), accepted())
-    CONNECTOR.send(config(provider), message(options={"parse_mode": "HTML"}))
+    CONNECTOR.send(config(provider), message(format="html"))
     assert [asked.json.get("parse_mode") for asked in provider.asked] == ["HTML", None]
     provider.will(refused(400, "Bad Request: can't parse entities"))
     with pytest.raises(Permanent):
@@ -94,7 +95,9 @@ def test_a_text_that_is_wrongly_formatted_goes_plain_once(provider: Fake) -> Non
 def test_a_group_that_became_a_supergroup_is_followed_once(provider: Fake) -> None:
     moved = "Bad Request: group chat was upgraded to a supergroup chat"
     provider.will(refused(400, moved, parameters={"migrate_to_chat_id": -1001234567890}), accepted(-1001234567890))
-    assert CONNECTOR.send(config(provider), message(to="-1234")) == Sent("-1001234567890:1365")
+    assert CONNECTOR.send(config(provider), message(to="-1234")) == Sent(
+        "-1001234567890:1365", moved_to="-1001234567890"
+    )
     assert [asked.json["chat_id"] for asked in provider.asked] == ["-1234", "-1001234567890"]
     provider.will(*[refused(400, moved, parameters={"migrate_to_chat_id": -1}) for _ in range(3)])
     with pytest.raises(Permanent):
@@ -128,3 +131,114 @@ def test_a_refusal_is_what_it_says(provider: Fake, reply: Reply, error: type[Exc
         CONNECTOR.send(config(provider), message())
     assert type(caught.value) is error
     assert len(provider.asked) == 1
+
+
+def methods(provider: Fake) -> list[str]:
+    return [asked.path.rpartition("/")[2] for asked in provider.asked]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bad Request: wrong file identifier/HTTP URL specified",
+        "Bad Request: failed to get HTTP URL content",
+        "Bad Request: wrong type of the web page content",
+    ],
+)
+def test_what_telegram_does_not_fetch_is_handed_over(provider: Fake, words: str) -> None:
+    provider.will(refused(400, words), picture(), accepted())
+    picked = Media("image", f"{provider.url}/a.png")
+    assert CONNECTOR.send(config(provider), message(media=picked)) == Sent("1111111:1365")
+    first, _, second = provider.asked
+    assert first.json == {"chat_id": "1111111", "photo": f"{provider.url}/a.png", "caption": "你好 <b>"}
+    assert second.path.endswith("/sendPhoto")
+    assert second.form == {
+        "chat_id": ("", "text/plain", b"1111111"),
+        "caption": ("", "text/plain", "你好 <b>".encode()),
+        "photo": ("a.png", "image/png", PNG),
+    }
+
+
+def test_what_neither_can_fetch_fails_as_telegram_says(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: failed to get HTTP URL content"), Reply(404))
+    with pytest.raises(Permanent, match="failed to get HTTP URL content"):
+        CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png")))
+
+
+def test_another_refusal_of_media_is_the_answer(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: chat not found"))
+    with pytest.raises(Permanent, match="chat not found"):
+        CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png")))
+
+
+def test_a_file_is_handed_over_where_it_is_asked_for(provider: Fake) -> None:
+    provider.will(picture(), accepted())
+    CONNECTOR.send(config(provider), message(media=Media("file", f"{provider.url}/a.png", "b.png", attach=True)))
+    assert provider.asked[1].path.endswith("/sendDocument")
+    assert provider.asked[1].form["document"] == ("b.png", "image/png", PNG)
+
+
+def test_a_picture_that_telegram_does_not_show_goes_as_a_document(provider: Fake) -> None:
+    provider.will(picture(), refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS"), accepted())
+    CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png", attach=True)))
+    assert methods(provider)[1:] == ["sendPhoto", "sendDocument"]
+
+
+def test_a_picture_that_is_too_large_for_one_goes_as_a_document(
+    provider: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telegram, "MAX_PHOTO", len(PNG) - 1)
+    provider.will(picture(), accepted())
+    CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png", attach=True)))
+    assert methods(provider)[1:] == ["sendDocument"]
+
+
+def test_a_caption_that_telegram_cannot_read_goes_without_marks(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: can't parse entities: Unsupported start tag"), accepted())
+    CONNECTOR.send(config(provider), message(text="<b>a</b> &lt;<x>b</x> 1 < 2", format="html"))
+    assert [asked.json["text"] for asked in provider.asked] == ["<b>a</b> &lt;<x>b</x> 1 < 2", "a <b 1 < 2"]
+
+
+def test_a_message_is_edited_and_deleted(provider: Fake) -> None:
+    done = told({"ok": True, "result": True})
+    provider.will(done, done, done)
+    CONNECTOR.edit(config(provider), message(text="<b>neu</b>", format="html"), "-1001:1365")
+    CONNECTOR.edit(config(provider), message(text="neu", media=Media("image", "https://a.example/b.png")), "-1001:1366")
+    CONNECTOR.delete(config(provider), "-1001:1365")
+    assert methods(provider) == ["editMessageText", "editMessageCaption", "deleteMessage"]
+    place = {"chat_id": "-1001", "message_id": 1365}
+    assert [asked.json for asked in provider.asked] == [
+        {**place, "text": "<b>neu</b>", "parse_mode": "HTML"},
+        {"chat_id": "-1001", "message_id": 1366, "caption": "neu"},
+        place,
+    ]
+
+
+def test_what_is_done_already_is_fine(provider: Fake) -> None:
+    provider.will(
+        refused(400, "Bad Request: message is not modified: specified new message content and reply markup are …"),
+        refused(400, "Bad Request: message to delete not found"),
+    )
+    CONNECTOR.edit(config(provider), message(), "1:2")
+    CONNECTOR.delete(config(provider), "1:2")
+
+
+@pytest.mark.parametrize("provider_id", ["", "12", "1:", "1:x", ":2"])
+def test_what_is_no_id_is_not_asked_for(provider: Fake, provider_id: str) -> None:
+    with pytest.raises(Permanent, match="bad_id"):
+        CONNECTOR.delete(config(provider), provider_id)
+    with pytest.raises(Permanent, match="bad_id"):
+        CONNECTOR.edit(config(provider), message(), provider_id)
+    assert not provider.asked
+
+
+def test_old_messages_stay(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: message can't be deleted for everyone"))
+    with pytest.raises(Permanent, match="can't be deleted"):
+        CONNECTOR.delete(config(provider), "1:2")
+
+
+def test_the_configs_chat_is_the_one_target_that_can_be_told(provider: Fake) -> None:
+    assert CONNECTOR.targets(config(provider), None) == Page([])
+    provider.will(told({"ok": True, "result": {"id": -100, "type": "supergroup", "title": "News"}}))
+    assert CONNECTOR.targets(config(provider, chat_id="@news"), None) == Page([Target("-100", "News")])

@@ -31,8 +31,35 @@ def asking(found: Any, config: Any) -> Any:
     return found.test(config)
 
 
-every_call = pytest.mark.parametrize("call", [sending, asking])
-every_type = pytest.mark.parametrize("service_type", TYPES)
+def editing(found: Any, config: Any) -> Any:
+    """Edit a message."""
+    return found.edit(config, Outgoing("msg_1", "1", "text"), _id(found))
+
+
+def deleting(found: Any, config: Any) -> Any:
+    """Take a message back."""
+    return found.delete(config, _id(found))
+
+
+def looking_around(found: Any, config: Any) -> Any:
+    """List what can be written to."""
+    own = {"chat_id": "1"} if found.service_type == "telegram" else {}
+    return found.targets(config.model_copy(update=own), None)
+
+
+def _id(found: Any) -> str:
+    """A message's id, as the provider's are."""
+    return "om_1" if found.service_type == "feishu" else "1:2"
+
+
+ABILITIES = {sending: "send", editing: "edit", deleting: "delete", looking_around: "targets"}
+CASES = [
+    pytest.param(call, one, id=f"{one}-{call.__name__}")
+    for call in (sending, asking, editing, deleting, looking_around)
+    for one in TYPES
+    if call is asking or ABILITIES[call] in connector(one).abilities
+]
+every_call = pytest.mark.parametrize(("call", "service_type"), CASES)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +84,6 @@ def attempt(call: Call, service_type: str, base_url: str) -> ProviderError:
     return caught.value
 
 
-@every_type
 @every_call
 @pytest.mark.parametrize(
     ("reply", "code"),
@@ -83,7 +109,6 @@ def test_what_is_no_answer_may_be_tried_again(
     assert (type(found), found.code) == (expected(call, service_type, code), code)
 
 
-@every_type
 @every_call
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("odd", ["[]", "{}", "1.5", "true"])
@@ -96,7 +121,6 @@ def test_whatever_an_answer_says_is_an_error_of_the_providers(
     attempt(call, service_type, provider.url)
 
 
-@every_type
 @every_call
 @pytest.mark.usefixtures("impatient")
 def test_an_answer_that_does_not_come_times_out(provider: Fake, call: Call, service_type: str) -> None:
@@ -106,7 +130,6 @@ def test_an_answer_that_does_not_come_times_out(provider: Fake, call: Call, serv
     assert len(provider.asked) == 1
 
 
-@every_type
 @every_call
 def test_a_wait_that_a_gateway_asks_for_is_kept(provider: Fake, call: Call, service_type: str) -> None:
     provider.will(Reply(503, b"", {"Retry-After": "120"}))
@@ -115,7 +138,6 @@ def test_a_wait_that_a_gateway_asks_for_is_kept(provider: Fake, call: Call, serv
     assert found.retry_at is not None
 
 
-@every_type
 @every_call
 def test_nobody_listening_may_be_tried_again(call: Call, service_type: str) -> None:
     with Fake() as gone:
@@ -124,7 +146,6 @@ def test_nobody_listening_may_be_tried_again(call: Call, service_type: str) -> N
     assert (type(found), found.code) == (Temporary, "unreachable")
 
 
-@every_type
 @every_call
 def test_an_address_inside_is_never_called(
     provider: Fake, call: Call, service_type: str, monkeypatch: pytest.MonkeyPatch

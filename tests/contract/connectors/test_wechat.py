@@ -8,7 +8,7 @@ import pytest
 from hub.connectors import tokens
 from hub.connectors.protocol import Contact, Disabled, Media, Outgoing, Permanent, ProviderError, Sent, Temporary
 from hub.connectors.wechat import CONNECTOR, PAGE, WeChatConfig
-from tests.contract.connectors.fakes import Fake, Reply, told
+from tests.contract.connectors.fakes import PNG, Fake, Reply, picture, told
 
 OK = told('{"errcode":0,"errmsg":"ok"}')
 GONE = told('{"errcode":42001,"errmsg":"access_token expired rid: 6a0"}')
@@ -61,14 +61,13 @@ def test_texts_are_sent_with_one_token(provider: Fake) -> None:
     assert sent.body.decode() == '{"touser": "OPENID", "msgtype": "text", "text": {"content": "你好"}}'
 
 
-def test_media_are_sent_as_their_address(provider: Fake) -> None:
+def test_media_with_a_text_and_films_are_sent_as_their_address(provider: Fake) -> None:
     provider.will(given(), OK, OK)
-    picture = Media("image", "https://a.example/b.png")
-    CONNECTOR.send(config(provider), message(media=picture))
-    CONNECTOR.send(config(provider), message(media=picture, text=""))
+    CONNECTOR.send(config(provider), message(media=Media("image", "https://a.example/b.png")))
+    CONNECTOR.send(config(provider), message(media=Media("video", "https://a.example/b.mp4"), text=""))
     assert [asked.json["text"]["content"] for asked in provider.asked[1:]] == [
         "你好\nhttps://a.example/b.png",
-        "https://a.example/b.png",
+        "https://a.example/b.mp4",
     ]
 
 
@@ -78,7 +77,7 @@ def test_a_template_is_sent_to_the_receiver_and_nobody_else(provider: Fake) -> N
     sent = CONNECTOR.send(config(provider), message(options={"template": {**template, "touser": "ANOTHER"}}))
     assert sent == Sent("200228332")
     assert provider.asked[1].path == TEMPLATE
-    assert provider.asked[1].json == {**template, "touser": "OPENID"}
+    assert provider.asked[1].json == {"client_msg_id": "msg_1", **template, "touser": "OPENID"}
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
@@ -195,3 +194,47 @@ def test_a_list_that_cannot_be_read_may_be_asked_for_again(provider: Fake, liste
     provider.will(given(), told(listed))
     with pytest.raises(Temporary):
         CONNECTOR.contacts(config(provider), None)
+
+
+UPLOAD = "/cgi-bin/media/upload"
+
+
+@pytest.mark.parametrize(("kind", "name", "shown"), [("image", "a.png", "image"), ("audio", "a.mp3", "voice")])
+def test_a_picture_or_a_sound_is_uploaded(provider: Fake, kind: Any, name: str, shown: str) -> None:
+    media_id = told({"type": shown, "media_id": "MEDIA_ID", "created_at": 123456789})
+    provider.will(picture(), given(), media_id, OK)
+    CONNECTOR.send(config(provider), message(text="", media=Media(kind, f"{provider.url}/{name}")))
+    _, _, upload, sent = provider.asked
+    assert (upload.path, upload.query) == (UPLOAD, {"access_token": "ACCESS_TOKEN", "type": shown})
+    assert upload.form == {"media": (name, "image/png", PNG)}
+    assert sent.json == {"touser": "OPENID", "msgtype": shown, shown: {"media_id": "MEDIA_ID"}}
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [Reply(404), given()],
+        [picture(), given(), told({"errcode": 40005, "errmsg": "invalid file type"})],
+        [picture(), given(), told({"errcode": 48001, "errmsg": "api unauthorized"})],
+    ],
+    ids=["gone", "no picture", "no right"],
+)
+def test_a_picture_that_cannot_be_uploaded_is_linked(provider: Fake, replies: list[Reply]) -> None:
+    provider.will(*replies, OK)
+    CONNECTOR.send(config(provider), message(text="", media=Media("image", f"{provider.url}/a.png")))
+    assert provider.asked[-1].json["text"] == {"content": f"{provider.url}/a.png"}
+
+
+def test_an_upload_with_a_token_that_is_gone_is_tried_once_more(provider: Fake) -> None:
+    media_id = told({"type": "image", "media_id": "MEDIA_ID", "created_at": 123456789})
+    provider.will(picture(), given("OLD"), GONE, given("NEW"), media_id, OK)
+    CONNECTOR.send(config(provider), message(text="", media=Media("image", f"{provider.url}/a.png")))
+    uploads = [asked for asked in provider.asked if asked.path == UPLOAD]
+    assert [asked.query["access_token"] for asked in uploads] == ["OLD", "NEW"]
+    assert uploads[0].form == uploads[1].form
+
+
+def test_an_address_that_is_not_listed_is_told_in_clear_words(provider: Fake) -> None:
+    provider.will(told('{"errcode":40164,"errmsg":"invalid ip 203.0.113.7, not in whitelist"}'))
+    with pytest.raises(Disabled, match=r"invalid ip 203\.0\.113\.7.*whitelist must name the address"):
+        CONNECTOR.send(config(provider), message())

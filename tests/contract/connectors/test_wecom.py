@@ -92,3 +92,11 @@ def test_twenty_posts_a_minute_are_the_limit(provider: Fake, clock: Clock) -> No
     with pytest.raises(Temporary) as caught:
         CONNECTOR.send(config(provider), message())
     assert caught.value.retry_at == clock.START * 1000 + 60_000
+
+
+def test_markdown_is_sent_and_may_be_longer(provider: Fake) -> None:
+    provider.will(ACCEPTED)
+    limits = CONNECTOR.limits.of("markdown")
+    assert (limits.text, CONNECTOR.limits.text) == (4096, 2048)
+    CONNECTOR.send(config(provider), message(text="**b** <@zhangsan>", format="markdown"))
+    assert provider.asked[0].json == {"msgtype": "markdown", "markdown": {"content": "**b** @zhangsan"}}

@@ -45,7 +45,9 @@ def test_a_service_type_has_its_connector(service_type: str) -> None:
 def test_a_connector_can_do_what_it_says_and_nothing_else(service_type: str) -> None:
     found = connectors.connector(service_type)
     own = {
-        name for name in ("send", "contacts", "records") if getattr(type(found), name) is not getattr(Connector, name)
+        name
+        for name in ("send", "edit", "delete", "contacts", "records", "targets")
+        if getattr(type(found), name) is not getattr(Connector, name)
     }
     own |= {"callbacks"} if type(found).hear is not Connector.hear else set()
     assert found.abilities == own

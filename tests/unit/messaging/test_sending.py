@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from moto.sqs.models import sqs_backends
 
 from functions.integrations import service as integrations
-from functions.integrations.models import NewIntegration
+from functions.integrations.models import IntegrationChange, NewIntegration
 from functions.messaging import retry, send
 from functions.messaging.messages import sending, service, store
 from functions.messaging.messages.models import NewThirdPartyMessage
 from functions.messaging.messages.store import StoredMessage
+from hub import connections, ids
 from hub.events import Caller
 from tests.conftest import Clock
 from tests.contract import memory
@@ -229,6 +231,87 @@ def test_without_its_connection_a_message_fails(telegram: Fake) -> None:
     gone = {"code": "no_connection", "message": "the connection was deleted"}
     assert (stored(message).status, stored(message).error) == ("failed", gone)
     assert not telegram.asked
+
+
+def test_a_connection_that_is_switched_off_sends_nothing(telegram: Fake) -> None:
+    message = new()
+    integrations.change(CALLER, stored(message).connection_id, IntegrationChange(status="inactive"))
+    assert take(of(message)) == []
+    assert (stored(message).status, stored(message).error) == ("failed", sending.INACTIVE)
+    assert names() == ["message.created", "message.status"]
+    assert not telegram.asked
+
+
+@pytest.mark.parametrize("told", ["delivered", "read", "failed"])
+def test_what_the_platform_tells_before_its_answer_was_noted_stays(
+    telegram: Fake, monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    message = new()
+    telegram.will(TAKEN)
+    name = store.name_at_provider
+
+    def told_at_once(tenant: str, named: StoredMessage, provider_ids: list[str]) -> None:
+        name(tenant, named, provider_ids)
+        service.move(tenant, "telegram", message, told)
+
+    monkeypatch.setattr(store, "name_at_provider", told_at_once)
+    assert take(of(message)) == []
+    after = stored(message)
+    assert (after.status, service.provider_ids(after.attempts)) == (told, ["42:7"])
+    assert names() == ["message.created", "message.status", "message.sent"]
+
+
+def test_a_failure_that_is_noted_late_takes_nothing_back(telegram: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = new()
+    telegram.will(REFUSED)
+    trouble = connections.trouble
+
+    def told_at_once(*of: Any) -> Any:
+        service.move("default", "telegram", message, "delivered")
+        return trouble(*of)
+
+    monkeypatch.setattr(connections, "trouble", told_at_once)
+    assert take(of(message)) == []
+    after = stored(message)
+    assert (after.status, after.error, len(after.attempts)) == ("delivered", None, 1)
+
+
+def long(text: str) -> str:
+    """A message that is longer than Telegram takes, as an agent may write one."""
+    message = replace(stored(new()), id=ids.new("msg"), content=text)
+    store.add("default", message, {})
+    return message.id
+
+
+def test_a_long_text_goes_out_in_parts_one_after_the_other(telegram: Fake, clock: Clock) -> None:
+    first, second, third = ("一" * 4000, "二" * 4000, "三" * 200)
+    message = long(f"{first}\n{second}\n{third}")
+    telegram.will(TAKEN, BROKEN, TAKEN, TAKEN)
+    assert take(of(message, due=1)) == []
+    assert take(of(message, due=1)) == [], "the batch comes again"
+    outcome: dict[str, Any] = {"status": "pending", "wait_seconds": 0, "due": None}
+    while outcome["status"] == "pending":
+        assert stored(message).status == "pending"
+        clock.advance(max(1, outcome["wait_seconds"]))
+        outcome = again(message, due=outcome["due"])
+    assert outcome["status"] == stored(message).status == "sent"
+    assert [asked.json["text"] for asked in telegram.asked] == [first, second, second, third]
+    assert [one["message_id"] for one in memory.executions(MACHINE)] == [message]
+    assert len(stored(message).attempts) == 4
+    assert store.by_provider_id("default", stored(message).connection_id, "42:7") == ("telegram", message)
+
+
+def test_retries_keep_the_pace_of_their_receiver(telegram: Fake, clock: Clock) -> None:
+    messages = [new() for _ in range(3)]
+    telegram.will(*[BROKEN] * 3)
+    for message in messages:
+        take(of(message, due=clock.START * 1000))
+    clock.advance(10)
+    telegram.will(TAKEN, TAKEN)
+    outcomes = [again(message) for message in messages]
+    assert [one["status"] for one in outcomes] == ["sent", "sent", "pending"]
+    assert outcomes[2]["due"] == round(clock.seconds * 1000) + 2000
+    assert len(telegram.asked) == 5
 
 
 def test_what_cannot_be_read_and_what_is_gone_hold_up_nothing(telegram: Fake) -> None:

@@ -14,6 +14,9 @@ from hub.connectors.protocol import Disabled, Permanent, ProviderError, Temporar
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_WAIT_SECONDS = 86_400
+_DAY = 86_400
+_CHINA = 8 * 3600
+"""Seconds that China's clocks are ahead of UTC."""
 
 
 class Fields(dict[str, Any]):
@@ -64,6 +67,7 @@ def call(
     query: Mapping[str, str] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    seconds: float = outbound.SECONDS,
     max_bytes: int = MAX_ANSWER_BYTES,
 ) -> Answer:
     """Call a provider, `body` as JSON or, where it is bytes, as it stands. Raises `Temporary` where no answer came.
@@ -79,6 +83,7 @@ def call(
             address,
             headers={"Accept": "application/json", **own, **(headers or {})},
             body=sent,
+            seconds=seconds,
             max_response_bytes=max_bytes,
         )
     except outbound.AddressRefused as error:
@@ -129,6 +134,20 @@ def _asked_for(retry_after: str | None) -> int | None:
         return after(max(until.replace(tzinfo=until.tzinfo or UTC).timestamp() - times.now_ms() / 1000, 0))
     except (ValueError, OverflowError):
         return None
+
+
+def onward(following: Any, cursor: str | None) -> str | None:
+    """Where a list goes on, as a provider tells; `None`: nowhere. Raises `Temporary` where it would never end."""
+    if not following:
+        return None
+    if str(following) == cursor:
+        raise Temporary("bad_answer", "the list goes on where it is")
+    return str(following)
+
+
+def china_midnight() -> int | None:
+    """When a new day begins in China (epoch ms), and the day's quotas there."""
+    return after(_DAY - (times.now() + _CHINA) % _DAY)
 
 
 def refused(answer: Answer, code: Any = None, message: Any = None) -> ProviderError:

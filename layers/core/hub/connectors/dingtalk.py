@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -25,6 +26,7 @@ from hub.connectors.protocol import (
 
 API = "https://oapi.dingtalk.com"
 _TOO_MANY = frozenset({130101, 410100})
+_TOO_MANY_TODAY = 90030
 _BLOCKED_SECONDS = 600
 _NO_CONTENT = 40035
 _NOT_CHECKED = 310000
@@ -46,7 +48,9 @@ class DingTalk(Connector[DingTalkConfig]):
 
     service_type = "dingtalk"
     config = DingTalkConfig
-    limits: ClassVar[Limits] = Limits(text=8_800, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    limits: ClassVar[Limits] = Limits(
+        text=8_800, unit="bytes", per_second=1 / 3, per_second_each=1 / 3, formats={"markdown": 8_000}
+    )
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: DingTalkConfig) -> Account:
@@ -57,12 +61,24 @@ class DingTalk(Connector[DingTalkConfig]):
         raise _error(answer)
 
     def send(self, config: DingTalkConfig, message: Outgoing) -> Sent:
-        """Send a text; the robot tells no id, the message's own stands for it."""
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        answer = _post(config, {"msgtype": "text", "text": {"content": text}, "at": {"isAtAll": False}})
+        """Send a text or markdown; the robot tells no id, the message's own stands for it, and has no key against a
+        second copy."""
+        answer = _post(config, {**_content(message), "at": {"isAtAll": False}})
         if answer.ok and answer.code("errcode") == 0:
             return Sent(message.id)
         raise _error(answer)
+
+
+def _content(message: Outgoing) -> dict[str, Any]:
+    """A text, or markdown, which shows a picture; its title is what a notification shows."""
+    media, text = message.media, message.text
+    if message.format != "markdown":
+        return {"msgtype": "text", "text": {"content": f"{text}\n{media.url}".strip() if media else text}}
+    if media:
+        name = re.sub(r"[\[\]\n]", " ", media.name).strip() or media.kind
+        text = f"{text}\n\n{'!' if media.kind == 'image' else ''}[{name}]({media.url})".strip()
+    title = str(message.options.get("title") or re.sub(r"[*#>`\[\]!]", "", text).strip().partition("\n")[0])
+    return {"msgtype": "markdown", "markdown": {"title": title[:64] or "-", "text": text}}
 
 
 def _post(config: DingTalkConfig, body: dict[str, Any]) -> calls.Answer:
@@ -78,6 +94,8 @@ def _error(answer: calls.Answer) -> ProviderError:
     code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code in _TOO_MANY:
         return Temporary(str(code), text, calls.after(_BLOCKED_SECONDS))
+    if code == _TOO_MANY_TODAY:
+        return Temporary(str(code), text, calls.china_midnight())
     if code == -1:
         return Temporary("-1", text)
     if code in _DISABLED or (code == _NOT_CHECKED and not _lacks_keyword(answer)):

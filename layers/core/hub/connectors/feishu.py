@@ -1,18 +1,25 @@
-"""Feishu (Lark), by an app's bot or a group's custom bot (https://open.feishu.cn/document)."""
+"""Feishu (Lark), by an app's bot or a group's custom bot (https://open.feishu.cn/document).
+
+An app's `uuid` keeps a message that is sent again within an hour from being shown twice; a custom bot has no such key.
+"""
 
 import base64
 import hashlib
 import hmac
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from hub import times
-from hub.connectors import callbacks, calls, tokens
+from hub import outbound, times
+from hub.connectors import callbacks, calls, feishu_contents, files, tokens
+from hub.connectors.feishu_contents import Content
 from hub.connectors.protocol import (
     SECRET,
+    Ability,
     Account,
     ApiConfig,
     Callback,
@@ -22,6 +29,8 @@ from hub.connectors.protocol import (
     Heard,
     Inbound,
     Limits,
+    Media,
+    MediaKind,
     Outgoing,
     Page,
     Permanent,
@@ -29,6 +38,7 @@ from hub.connectors.protocol import (
     Record,
     Sent,
     StatusChange,
+    Target,
     Temporary,
     Unverified,
 )
@@ -38,8 +48,14 @@ API = "https://open.feishu.cn"
 
 _TOKEN_GONE = frozenset({99991661, 99991663, 99991664, 99991668, 99991671})
 _TEMPORARY = frozenset({230020, 11232, 99991400, 1500, 2200})
-_DISABLED = frozenset({99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
+_DISABLED = frozenset({99991401, 99991662, 99991672, 10003, 10014, 230006, 19001, 19021, 19022, *_TOKEN_GONE})
 _NO_CONTENT = frozenset({9499, 19002})
+_RECALLED = 230011
+MAX_IMAGE = 10 * 1024 * 1024
+MAX_FILE = 30 * 1024 * 1024
+_FILES: Mapping[MediaKind, int] = {"image": MAX_IMAGE, "video": MAX_FILE, "audio": MAX_FILE, "file": MAX_FILE}
+_AND = "+"
+"""Between the ids of a text and of the file that went after it."""
 _FRESH_SECONDS = 86_400
 """Feishu tells an event again for about seven hours, and does not say with which time."""
 _KINDS = {"image": "image", "sticker": "image", "media": "video", "audio": "audio", "file": "file"}
@@ -70,14 +86,28 @@ class FeishuConfig(ApiConfig):
 class Feishu(Connector[FeishuConfig]):
     """An organisation's chats.
 
-    A custom bot's post may have 20 KB: as many as a text of quotation marks and a media's address have in JSON at the
-    limit.
+    A custom bot's post may have 20 KB, an app's text 150 KB and an app's card or rich text 30 KB: as many as a text of
+    quotation marks and a media's address have in JSON at the limit, which an app's content is twice.
     """
 
     service_type = "feishu"
     config = FeishuConfig
-    limits: ClassVar[Limits] = Limits(text=9_000, unit="bytes", per_second=5, per_second_each=5)
-    abilities: ClassVar = frozenset({"send", "records", "callbacks"})
+    limits: ClassVar[Limits] = Limits(
+        text=9_000, unit="bytes", per_second=100 / 60, per_second_each=100 / 60, formats={"post": 4_000, "card": 7_000}
+    )
+    abilities: ClassVar = frozenset({"send", "edit", "delete", "records", "targets", "callbacks"})
+
+    def able(self, config: FeishuConfig) -> frozenset[Ability]:
+        """A custom bot does nothing but post."""
+        return self.abilities if config.app_id else frozenset({"send"})
+
+    def limits_for(self, config: FeishuConfig) -> Limits:
+        """An app's texts may be longer, and it uploads files."""
+        if not config.app_id:
+            return self.limits
+        # A text with a picture is a post.
+        caption = self.limits.formats["post"]
+        return replace(self.limits, text=36_000, caption=caption, per_second=1000 / 60, per_second_each=5, files=_FILES)
 
     def test(self, config: FeishuConfig) -> Account:
         """The bot's own description. Of a custom bot nothing can be asked without a post: an empty one is refused."""
@@ -93,40 +123,64 @@ class Feishu(Connector[FeishuConfig]):
         raise _error(answer)
 
     def send(self, config: FeishuConfig, message: Outgoing) -> Sent:
-        """Send a text, or the `options["card"]`; `uuid` keeps a repeated one from being shown twice."""
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        # A mention in a text from outside must not ping anybody.
-        text = re.sub("<(?=/?at)", "<\u200b", text, flags=re.IGNORECASE)
-        card = message.options.get("card")
-        kind, content = ("interactive", card) if card else ("text", {"text": text})
+        """Send a text, a post or a card, or an `options["card"]` or `options["post"]` as it stands.
+
+        An app uploads pictures and files; a file goes in a message of its own, after the text. What cannot be had
+        goes by its address.
+        """
         if not config.app_id:
-            form = {"card": content} if card else {"content": content}
-            answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": kind, **form}))
-            if answer.ok and 0 in (answer.code("code"), answer.code("StatusCode")):
-                return Sent(message.id)
-            raise _error(answer)
-        receiver = message.to or config.chat_id
-        body = {
-            "receive_id": receiver,
-            "msg_type": kind,
-            "content": json.dumps(content, ensure_ascii=False),
-            "uuid": message.id[-50:],
-        }
-        query = {"receive_id_type": _kind_of(receiver)}
-        told = _call("POST", config, "/open-apis/im/v1/messages", query=query, body=body)
+            return self._posted(config, message)
+        media = message.media
+        if media and media.kind != "image" and message.text:
+            try:
+                file = _file(config, media)
+            except files.NOT_HAD:
+                return Sent(_created(config, message, feishu_contents.of(message), message.id))
+            text = _created(config, message, feishu_contents.of(replace(message, media=None)), message.id)
+            return Sent(f"{text}{_AND}{_created(config, message, file, f'{message.id}-file')}")
+        return Sent(_created(config, message, _content(config, message), message.id))
+
+    def _posted(self, config: FeishuConfig, message: Outgoing) -> Sent:
+        """A custom bot tells no id: the message's own stands for it."""
+        content = feishu_contents.of(message)
+        form: dict[str, Any] = {"content": {"post": content.body} if content.kind == "post" else content.body}
+        if content.kind == "interactive":
+            form = {"card": content.body}
+        answer = calls.call("POST", config.webhook_url, body=_signed(config, {"msg_type": content.kind, **form}))
+        if answer.ok and 0 in (answer.code("code"), answer.code("StatusCode")):
+            return Sent(message.id)
+        raise _error(answer)
+
+    def edit(self, config: FeishuConfig, message: Outgoing, provider_id: str) -> None:
+        """Edit a text or a post (`PUT`, 20 times at most), or a card (`PATCH`, within 14 days); a file stays."""
+        _app_only(config)
+        own, _, file = provider_id.partition(_AND)
+        content = feishu_contents.of(replace(message, media=None)) if file else _content(config, message)
+        told = {"content": json.dumps(content.body, ensure_ascii=False)}
+        method, body = ("PATCH", told) if content.kind == "interactive" else ("PUT", {"msg_type": content.kind, **told})
+        _call(method, config, _message(own), body=body)
+
+    def delete(self, config: FeishuConfig, provider_id: str) -> None:
+        """Recall the message."""
+        _app_only(config)
+        for one in provider_id.split(_AND):
+            try:
+                _call("DELETE", config, _message(one))
+            except Permanent as error:
+                if error.code != str(_RECALLED):
+                    raise
+
+    def targets(self, config: FeishuConfig, cursor: str | None) -> Page[Target]:
+        """The chats that the bot is in."""
+        found, following = _chats(config, cursor)
         with calls.reading():
-            return Sent(str(told["data"]["message_id"]))
+            return Page([Target(str(one["chat_id"]), str(one.get("name") or "")) for one in found], following)
 
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""
-        if not config.app_id:
-            raise Permanent("missing_app", "a custom bot cannot be read from: an app's bot can")
-        query = {"page_size": "100"} | ({"page_token": cursor} if cursor else {})
-        told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
+        found, following = _chats(config, cursor)
         with calls.reading():
-            found = told["data"]
-            rows = [Record(one["chat_id"], "chat", one) for one in found.get("items") or []]
-            return Page(rows, found.get("page_token") or None if found.get("has_more") else None)
+            return Page([Record(one["chat_id"], "chat", one) for one in found], following)
 
     def hear(self, config: FeishuConfig, callback: Callback) -> Heard:
         """Answer the verification of the address, or read a message or that one was read (event schema 2.0)."""
@@ -147,6 +201,75 @@ class Feishu(Connector[FeishuConfig]):
         return Heard()
 
 
+def _app_only(config: FeishuConfig) -> None:
+    if not config.app_id:
+        raise Permanent("missing_app", "a custom bot can only post: an app's bot can do more")
+
+
+def _chats(config: FeishuConfig, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    _app_only(config)
+    query = {"page_size": "100"} | ({"page_token": cursor} if cursor else {})
+    told = _call("GET", config, "/open-apis/im/v1/chats", query=query)
+    with calls.reading():
+        found = told["data"]
+        return found.get("items") or [], calls.onward(found.get("has_more") and found.get("page_token"), cursor)
+
+
+def _message(provider_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_=-]{1,128}", provider_id):
+        raise Permanent("bad_id", f"{provider_id} is no message's id")
+    return f"/open-apis/im/v1/messages/{provider_id}"
+
+
+def _created(config: FeishuConfig, message: Outgoing, content: Content, once: str) -> str:
+    """Send a content, once under a name; answers with its id."""
+    receiver = message.to or config.chat_id
+    body = {
+        "receive_id": receiver,
+        "msg_type": content.kind,
+        "content": json.dumps(content.body, ensure_ascii=False),
+        "uuid": once[-50:],
+    }
+    told = _call("POST", config, "/open-apis/im/v1/messages", query={"receive_id_type": _kind_of(receiver)}, body=body)
+    with calls.reading():
+        return str(told["data"]["message_id"])
+
+
+def _content(config: FeishuConfig, message: Outgoing) -> Content:
+    """What an app sends, a picture uploaded, and a file that has no text with it."""
+    media = message.media
+    if media is None or (media.kind != "image" and message.text) or not {"card", "post"}.isdisjoint(message.options):
+        return feishu_contents.of(message)
+    try:
+        return feishu_contents.of(message, _image(config, media)) if media.kind == "image" else _file(config, media)
+    except files.NOT_HAD:
+        return feishu_contents.of(message)
+
+
+def _image(config: FeishuConfig, media: Media) -> str:
+    with files.fetched(media, MAX_IMAGE) as file:
+        body, headers = files.form({"image_type": "message"}, "image", file)
+        return str(_upload(config, "/open-apis/im/v1/images", body, headers)["image_key"])
+
+
+def _file(config: FeishuConfig, media: Media) -> Content:
+    with files.fetched(media, MAX_FILE) as file:
+        told, kind = feishu_contents.file_type(media, file)
+        body, headers = files.form({"file_type": told, "file_name": file.name}, "file", file)
+        return Content(kind, {"file_key": str(_upload(config, "/open-apis/im/v1/files", body, headers)["file_key"])})
+
+
+def _upload(config: FeishuConfig, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Hand a file over. Raises `files.Unfit`: an app without the scope for files may still write."""
+    try:
+        told = _call("POST", config, path, body=body, headers=headers)
+    except Permanent as error:
+        raise files.Unfit(error.code, error.message) from error
+    with calls.reading():
+        found: dict[str, Any] = told["data"]
+        return found
+
+
 def _kind_of(receiver: str) -> str:
     """What an id is of, as its beginning tells."""
     kinds = {"oc_": "chat_id", "ou_": "open_id", "on_": "union_id"}
@@ -154,13 +277,28 @@ def _kind_of(receiver: str) -> str:
 
 
 def _call(
-    method: str, config: FeishuConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
+    method: str,
+    config: FeishuConfig,
+    path: str,
+    *,
+    query: dict[str, str] | None = None,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Call the API; a token that it does not know any more is asked for anew, once."""
-    answer = _try(method, config, path, query, body)
+
+    def attempt() -> calls.Answer:
+        bearer = {"Authorization": f"Bearer {tokens.token(_app(config), lambda: _token(config))}"}
+        address = calls.base(config.base_url, API) + path
+        seconds = files.SECONDS if isinstance(body, bytes) else outbound.SECONDS
+        return calls.call(
+            method, address, query=query, body=body, headers=bearer | dict(headers or {}), seconds=seconds
+        )
+
+    answer = attempt()
     if answer.code("code") in _TOKEN_GONE:
         tokens.forget(_app(config))
-        answer = _try(method, config, path, query, body)
+        answer = attempt()
     if answer.ok and answer.code("code") == 0:
         return answer.fields
     raise _error(answer)
@@ -168,11 +306,6 @@ def _call(
 
 def _app(config: FeishuConfig) -> tuple[str, ...]:
     return config.base_url, config.app_id, config.app_secret
-
-
-def _try(method: str, config: FeishuConfig, path: str, query: dict[str, str] | None, body: Any) -> calls.Answer:
-    headers = {"Authorization": f"Bearer {tokens.token(_app(config), lambda: _token(config))}"}
-    return calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
 
 
 def _token(config: FeishuConfig) -> tokens.Token:

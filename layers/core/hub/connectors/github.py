@@ -86,7 +86,7 @@ class GitHub(Connector[GitHubConfig]):
         if not isinstance(found, list):
             raise calls.refused(answer)
         with calls.reading():
-            return Page([_record(one) for one in found], _next(answer))
+            return Page([_record(one) for one in found], calls.onward(_next(answer), cursor))
 
 
 def _call(

@@ -90,7 +90,7 @@ class Jira(Connector[JiraConfig]):
         told = found.fields
         with calls.reading():
             rows = [_record(one) for one in told["issues"]]
-            return Page(rows, told.get("nextPageToken") if not told.get("isLast") else None)
+            return Page(rows, calls.onward(None if told.get("isLast") else told.get("nextPageToken"), cursor))
 
 
 def _call(

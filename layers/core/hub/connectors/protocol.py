@@ -11,7 +11,7 @@ and nothing of tenants, items or queues.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -21,6 +21,13 @@ from hub.web.validation import Body
 Status = Literal["pending", "sent", "delivered", "read", "failed"]
 MediaKind = Literal["image", "video", "audio", "file"]
 Unit = Literal["characters", "utf16", "bytes"]
+Format = Literal["text", "markdown", "html", "post", "card"]
+"""What a text is written in: as it stands, or in the provider's own markup (`Connector.limits` names which it has).
+
+`markdown` is Discord's, Slack's mrkdwn, KMarkdown, DingTalk's or WeCom's; `html` Telegram's; `post` and `card` are
+Feishu's rich text (lines) and card (`lark_md`). Whoever writes in it has made safe what comes from outside.
+"""
+Ability = Literal["send", "edit", "delete", "contacts", "records", "targets", "callbacks"]
 
 SECRET = Field(json_schema_extra={"writeOnly": True}, min_length=1, max_length=4096)
 """Marks a field of a config that is encrypted in the item and shown as `***`; one that may be absent is `""`."""
@@ -71,27 +78,43 @@ class ApiConfig(Config):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a provider takes: `text` units in a message, `caption` units in one with media (`None`: as many), messages
-    a second in all and to one receiver."""
+    a second in all and to one receiver.
+
+    `formats` are those it has besides `text`, with the units of each; `files` the kinds of files that are uploaded to
+    it where it does not fetch them itself, with the bytes of each.
+    """
 
     text: int
     caption: int | None = None
     unit: Unit = "characters"
     per_second: float = 10.0
     per_second_each: float | None = None
+    formats: Mapping[Format, int] = field(default_factory=dict)
+    files: Mapping[MediaKind, int] = field(default_factory=dict)
+
+    def of(self, written: Format) -> "Limits":
+        """The limits of a text in a format; of one that the provider does not have, `text`'s."""
+        return replace(self, text=self.formats.get(written, self.text))
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture or a file at an address; `name` as receivers see it."""
+    """A picture or a file at an address; `name` as receivers see it.
+
+    `attach` asks for the file itself where the provider would else be told the address; one that cannot be had or is
+    too large goes by its address all the same.
+    """
 
     kind: MediaKind
     url: str
     name: str = ""
+    attach: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to send. `id` is the same at every try, for providers that drop what they have seen."""
+    """A message to send, its `text` in `format`. `id` is the same at every try, for providers that drop what they have
+    seen."""
 
     id: str
     to: str
@@ -99,14 +122,19 @@ class Outgoing:
     media: Media | None = None
     sender: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    format: Format = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the provider calls a message that it accepted, and what it is by then."""
+    """What the provider calls a message that it accepted, and what it is by then.
+
+    `provider_id` is what `edit` and `delete` take. `moved_to` is the receiver's new id, where it has got one.
+    """
 
     provider_id: str
     status: Status = "sent"
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +152,15 @@ class Contact:
     id: str
     name: str
     avatar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place that can be written to: `id` is an `Outgoing.to`, `group` what it is part of (a server, a workspace)."""
+
+    id: str
+    name: str
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +235,7 @@ class Connector(ABC, Generic[C]):
     service_type: ClassVar[str]
     config: type[C]
     limits: ClassVar[Limits]
-    abilities: ClassVar[frozenset[Literal["send", "contacts", "records", "callbacks"]]]
+    abilities: ClassVar[frozenset[Ability]]
 
     @abstractmethod
     def test(self, config: C) -> Account:
@@ -206,6 +243,26 @@ class Connector(ABC, Generic[C]):
 
     def send(self, config: C, message: Outgoing) -> Sent:
         """Send a message that is within the limits. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def able(self, config: C) -> frozenset[Ability]:
+        """The abilities of a config, where one kind of credential allows less than another."""
+        return self.abilities
+
+    def limits_for(self, config: C) -> Limits:
+        """The limits of a config, where one kind of credential allows more than another."""
+        return self.limits
+
+    def edit(self, config: C, message: Outgoing, provider_id: str) -> None:
+        """Replace the text of a message that was sent, in the format it was sent in. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def delete(self, config: C, provider_id: str) -> None:
+        """Take a message back; one that is gone already is fine. Raises `ProviderError`."""
+        raise NotImplementedError
+
+    def targets(self, config: C, cursor: str | None) -> Page[Target]:
+        """Read a page of the places that can be written to. Raises `ProviderError`."""
         raise NotImplementedError
 
     def contacts(self, config: C, cursor: str | None) -> Page[Contact]:

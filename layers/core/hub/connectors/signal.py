@@ -1,4 +1,7 @@
-"""Signal, through a signal-cli-rest-api that the operator runs (https://github.com/bbernhard/signal-cli-rest-api)."""
+"""Signal, through a signal-cli-rest-api that the operator runs (https://github.com/bbernhard/signal-cli-rest-api).
+
+Signal has no key against a second copy of a message.
+"""
 
 import base64
 import json
@@ -7,8 +10,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from hub import outbound
-from hub.connectors import callbacks, calls
+from hub.connectors import callbacks, calls, files
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -56,7 +58,12 @@ class Signal(Connector[SignalConfig]):
 
     service_type = "signal"
     config = SignalConfig
-    limits: ClassVar[Limits] = Limits(text=2000, unit="bytes", per_second=1)
+    limits: ClassVar[Limits] = Limits(
+        text=2000,
+        unit="bytes",
+        per_second=1,
+        files={"image": MAX_ATTACHMENT, "video": MAX_ATTACHMENT, "audio": MAX_ATTACHMENT, "file": MAX_ATTACHMENT},
+    )
     abilities: ClassVar = frozenset({"send", "contacts", "records", "callbacks"})
 
     def test(self, config: SignalConfig) -> Account:
@@ -109,19 +116,8 @@ def _error(answer: calls.Answer) -> ProviderError:
 
 
 def _attachment(media: Media) -> str:
-    try:
-        answer = outbound.send("GET", media.url, headers={}, max_response_bytes=MAX_ATTACHMENT + 1)
-    except outbound.AddressRefused as error:
-        raise Permanent(error.reason, "the file's address may not be called") from error
-    except outbound.OutboundError as error:
-        raise Temporary(error.reason, "the file could not be read") from error
-    if answer.status >= 500 or answer.status == 429:
-        raise Temporary("bad_media", f"the file's server answered {answer.status}")
-    if answer.status != 200 or len(answer.body) > MAX_ATTACHMENT:
-        raise Permanent("bad_media", f"the file's server answered {answer.status} with {len(answer.body)} bytes")
-    kind = answer.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip()
-    name = f";filename={quote(media.name)}" if media.name else ""
-    return f"data:{kind}{name};base64,{base64.b64encode(answer.body).decode()}"
+    with files.fetched(media, MAX_ATTACHMENT) as file:
+        return f"data:{file.type};filename={quote(file.name)};base64,{base64.b64encode(file.content).decode()}"
 
 
 def _listed(config: SignalConfig) -> list[dict[str, Any]]:

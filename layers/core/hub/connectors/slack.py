@@ -1,5 +1,9 @@
-"""Slack, by an incoming webhook or a bot's token (https://docs.slack.dev)."""
+"""Slack, by an incoming webhook or a bot's token (https://docs.slack.dev).
 
+Neither has a key against a second copy of a message.
+"""
+
+import re
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -7,6 +11,7 @@ from pydantic import Field, model_validator
 from hub.connectors import calls
 from hub.connectors.protocol import (
     SECRET,
+    Ability,
     Account,
     ApiConfig,
     Connector,
@@ -19,12 +24,14 @@ from hub.connectors.protocol import (
     ProviderError,
     Record,
     Sent,
+    Target,
     Temporary,
 )
 from hub.web.validation import refused
 
 API = "https://slack.com/api"
 PAGE = "200"
+_CHANNELS = {"types": "public_channel,private_channel"}
 
 _TOO_MANY = frozenset({"ratelimited", "rate_limited"})
 _TEMPORARY = frozenset(
@@ -42,6 +49,8 @@ _DISABLED = frozenset(
         "account_inactive",
         "invalid_auth",
         "not_authed",
+        "invalid_token",
+        "no_active_hooks",
         "no_service",
         "no_team",
         "team_disabled",
@@ -88,8 +97,12 @@ class Slack(Connector[SlackConfig]):
 
     service_type = "slack"
     config = SlackConfig
-    limits: ClassVar[Limits] = Limits(text=4000, per_second=1, per_second_each=1)
-    abilities: ClassVar = frozenset({"send", "contacts", "records"})
+    limits: ClassVar[Limits] = Limits(text=4000, per_second=1, per_second_each=1, formats={"markdown": 3000})
+    abilities: ClassVar = frozenset({"send", "edit", "delete", "contacts", "records", "targets"})
+
+    def able(self, config: SlackConfig) -> frozenset[Ability]:
+        """An incoming webhook does nothing but post."""
+        return self.abilities if config.bot_token else frozenset({"send"})
 
     def test(self, config: SlackConfig) -> Account:
         """`auth.test`. Of an incoming webhook nothing can be asked without a post: an empty one is refused in words."""
@@ -104,7 +117,7 @@ class Slack(Connector[SlackConfig]):
     def send(self, config: SlackConfig, message: Outgoing) -> Sent:
         """`chat.postMessage`, or a post to the webhook, which tells no id: the message's own stands for it."""
         channel = message.to or config.channel
-        own = {"text": _text(message)} | {
+        own = _content(message) | {
             name: value
             for name, value in (("channel", channel), ("username", message.sender or config.username))
             if value
@@ -122,26 +135,79 @@ class Slack(Connector[SlackConfig]):
                 raise Permanent(error.code, error.message) from error
             raise
 
+    def edit(self, config: SlackConfig, message: Outgoing, provider_id: str) -> None:
+        """`chat.update`."""
+        _done(_call(config, "chat.update", {**_place(config, provider_id), **_content(message)}))
+
+    def delete(self, config: SlackConfig, provider_id: str) -> None:
+        """`chat.delete`."""
+        try:
+            _done(_call(config, "chat.delete", _place(config, provider_id)))
+        except Permanent as error:
+            if error.code != "message_not_found":
+                raise
+
+    def targets(self, config: SlackConfig, cursor: str | None) -> Page[Target]:
+        """`conversations.list`: the channels that are not archived."""
+        found = _listed(config, "conversations.list", cursor, {**_CHANNELS, "exclude_archived": "true"})
+        with calls.reading():
+            rows = [
+                Target(one["id"], str(one.get("name", "")), str(one.get("context_team_id", "")))
+                for one in found["channels"]
+            ]
+            return Page(rows, _next(found, cursor))
+
     def contacts(self, config: SlackConfig, cursor: str | None) -> Page[Contact]:
         """`users.list`, without bots and those who left."""
         found = _listed(config, "users.list", cursor)
         with calls.reading():
-            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found))
+            return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found, cursor))
 
     def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
         """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
         kind, _, place = (cursor or "channel:").partition(":")
         if kind == "channel":
-            found = _listed(config, "conversations.list", place or None, {"types": "public_channel,private_channel"})
-            return Page(_records(found, "channels", "channel"), f"channel:{_next(found)}" if _next(found) else "user:")
+            found = _listed(config, "conversations.list", place or None, _CHANNELS)
+            following = _next(found, place)
+            return Page(_records(found, "channels", "channel"), f"channel:{following}" if following else "user:")
         found = _listed(config, "users.list", place or None)
-        return Page(_records(found, "members", "user"), f"user:{_next(found)}" if _next(found) else None)
+        following = _next(found, place)
+        return Page(_records(found, "members", "user"), f"user:{following}" if following else None)
 
 
-def _text(message: Outgoing) -> str:
-    text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
+def _content(message: Outgoing) -> dict[str, Any]:
+    """A text, or a section of mrkdwn whose text notifications show; `options["blocks"]` go as they stand."""
+    media = message.media
+    if "blocks" in message.options:
+        return {"text": _plain(message.text), "blocks": message.options["blocks"]}
+    if message.format != "markdown":
+        return {"text": _plain(f"{message.text}\n{media.url}".strip() if media else message.text)}
+    # A mention in a text from outside must not ping anybody.
+    text = re.sub(r"<(?=[!@])", "&lt;", message.text)
+    blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": text}}] if text else []
+    if media and media.kind == "image":
+        blocks.append({"type": "image", "image_url": media.url, "alt_text": media.name or media.kind})
+    elif media:
+        name = _plain(media.name or media.kind).replace("|", " ")
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"<{media.url}|{name}>"}})
+    return {"text": text or _plain(media.name or media.kind if media else ""), "blocks": blocks}
+
+
+def _plain(text: str) -> str:
     # A mention in a text from outside must not ping anybody.
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _done(found: dict[str, Any]) -> None:
+    """What changed a message tells which. Raises `Temporary`."""
+    found["ts"]
+
+
+def _place(config: SlackConfig, provider_id: str) -> dict[str, str]:
+    if not config.bot_token:
+        raise Permanent("missing_token", "an incoming webhook can only post: a bot token can do more")
+    channel, _, stamp = provider_id.partition(":")
+    return {"channel": channel, "ts": stamp}
 
 
 def _call(config: SlackConfig, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -161,7 +227,7 @@ def _listed(config: SlackConfig, method: str, cursor: str | None, more: dict[str
 
 def _told(answer: calls.Answer) -> dict[str, Any]:
     told = answer.fields
-    if told.get("ok") is True:
+    if answer.ok and told.get("ok") is True:
         return told
     code = told.get("error")
     raise _refused(answer, code if isinstance(code, str) else "", str(told.get("needed", "")))
@@ -184,9 +250,9 @@ def _refused(answer: calls.Answer, code: str, scopes: str = "") -> ProviderError
     return calls.refused(answer, code, code)
 
 
-def _next(found: dict[str, Any]) -> str | None:
+def _next(found: dict[str, Any], cursor: str | None) -> str | None:
     with calls.reading():
-        return (found.get("response_metadata") or {}).get("next_cursor") or None
+        return calls.onward((found.get("response_metadata") or {}).get("next_cursor"), cursor)
 
 
 def _records(found: dict[str, Any], name: str, kind: str) -> list[Record]:

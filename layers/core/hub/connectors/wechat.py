@@ -1,16 +1,20 @@
-"""WeChat Official Accounts (https://developers.weixin.qq.com/doc/offiaccount)."""
+"""WeChat Official Accounts (https://developers.weixin.qq.com/doc/offiaccount).
+
+WeChat has no key against a second copy of a message, but of templates (`client_msg_id`, for ten minutes).
+"""
 
 import base64
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 from xml.etree import ElementTree
 
 from pydantic import Field
 
-from hub import times
-from hub.connectors import callbacks, calls, tokens
+from hub import outbound
+from hub.connectors import callbacks, calls, files, tokens
 from hub.connectors.protocol import (
     SECRET,
     Account,
@@ -22,6 +26,8 @@ from hub.connectors.protocol import (
     Heard,
     Inbound,
     Limits,
+    Media,
+    MediaKind,
     Outgoing,
     Page,
     Permanent,
@@ -41,13 +47,13 @@ PAGE = 5 * BATCH
 
 _TOKEN_GONE = frozenset({40001, 40014, 42001})
 _TOO_MANY_TODAY = 45009
-_DAY = 86_400
-_CHINA = 8 * 3600
-"""Seconds that China's clocks are ahead of UTC: a day's quotas begin anew at its midnight."""
+_NOT_LISTED = 40164
 
 # https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 _TEMPORARY = frozenset({-1, 45011})
 _DISABLED = frozenset({40013, 40125, 40164, 40243, 48001, 48004, 50002, 50007, 61004, 89503, *_TOKEN_GONE})
+_FILES: Mapping[MediaKind, int] = {"image": 10 * 1024 * 1024, "audio": 2 * 1024 * 1024}
+_UPLOADED: Mapping[MediaKind, str] = {"image": "image", "audio": "voice"}
 _MAX_XML = 100_000
 _ATTACHED = ("PicUrl", "MediaId", "Format", "ThumbMediaId", "Location_X", "Location_Y", "Label", "Title", "Url")
 _KINDS = {"image": "image", "voice": "audio", "video": "video", "shortvideo": "video", "file": "file"}
@@ -67,7 +73,7 @@ class WeChat(Connector[WeChatConfig]):
 
     service_type = "wechat"
     config = WeChatConfig
-    limits: ClassVar[Limits] = Limits(text=2048, unit="bytes", per_second=10)
+    limits: ClassVar[Limits] = Limits(text=2048, unit="bytes", per_second=10, files=_FILES)
     abilities: ClassVar = frozenset({"send", "contacts", "records", "callbacks"})
 
     def test(self, config: WeChatConfig) -> Account:
@@ -77,13 +83,16 @@ class WeChat(Connector[WeChatConfig]):
         return Account(config.app_id, "")
 
     def send(self, config: WeChatConfig, message: Outgoing) -> Sent:
-        """Send a text as customer service; `options["template"]` ({"template_id", "data", …}) as a template message."""
+        """Send a text as customer service; `options["template"]` ({"template_id", "data", …}) as a template message.
+
+        A picture or a sound that goes without a text is uploaded; else the address follows the text.
+        """
         if "template" in message.options:
-            body = {**message.options["template"], "touser": message.to}
+            # https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html
+            body = {"client_msg_id": message.id, **message.options["template"], "touser": message.to}
             found = _call("POST", config, "/cgi-bin/message/template/send", body=body)
             return Sent(str(found["msgid"]))
-        text = f"{message.text}\n{message.media.url}".strip() if message.media else message.text
-        body = {"touser": message.to, "msgtype": "text", "text": {"content": text}}
+        body = {"touser": message.to, **_content(config, message)}
         _call("POST", config, "/cgi-bin/message/custom/send", body=body)
         return Sent(message.id)
 
@@ -120,6 +129,29 @@ class WeChat(Connector[WeChatConfig]):
         return replace(heard, reply="success")
 
 
+def _content(config: WeChatConfig, message: Outgoing) -> dict[str, Any]:
+    media = message.media
+    if media and media.kind in _FILES and not message.text:
+        try:
+            kind = _UPLOADED[media.kind]
+            return {"msgtype": kind, kind: {"media_id": _uploaded(config, media, kind)}}
+        except files.NOT_HAD:
+            pass
+    text = f"{message.text}\n{media.url}".strip() if media else message.text
+    return {"msgtype": "text", "text": {"content": text}}
+
+
+def _uploaded(config: WeChatConfig, media: Media, kind: str) -> str:
+    """Hand a file over, for three days. Raises `files.Unfit`: an account without that right may still write."""
+    with files.fetched(media, _FILES[media.kind]) as file:
+        body, headers = files.form({}, "media", file)
+        try:
+            found = _call("POST", config, "/cgi-bin/media/upload", query={"type": kind}, body=body, headers=headers)
+        except Permanent as error:
+            raise files.Unfit(error.code, error.message) from error
+        return str(found["media_id"])
+
+
 def _followers(config: WeChatConfig, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """A page of followers. WeChat lists 10,000 ids a call: the cursor tells the call's beginning and how far in it."""
     begin, _, place = (cursor or "|0").partition("|")
@@ -144,22 +176,29 @@ def _name(one: dict[str, Any]) -> str:
 
 
 def _call(
-    method: str, config: WeChatConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
+    method: str,
+    config: WeChatConfig,
+    path: str,
+    *,
+    query: dict[str, str] | None = None,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Call the API; a token that it does not know any more is asked for anew, once."""
-    answer = _try(method, config, path, query, body)
+
+    def attempt() -> calls.Answer:
+        address, token = calls.base(config.base_url, API) + path, {"access_token": _token_of(config)}
+        seconds = files.SECONDS if isinstance(body, bytes) else outbound.SECONDS
+        return calls.call(method, address, query=token | (query or {}), body=body, headers=headers, seconds=seconds)
+
+    answer = attempt()
     if answer.code("errcode") in _TOKEN_GONE:
         tokens.forget(_app(config))
-        answer = _try(method, config, path, query, body)
+        answer = attempt()
     told = answer.fields
     if answer.ok and told and not told.get("errcode"):
         return told
     raise _error(answer)
-
-
-def _try(method: str, config: WeChatConfig, path: str, query: dict[str, str] | None, body: Any) -> calls.Answer:
-    address = calls.base(config.base_url, API) + path
-    return calls.call(method, address, query={"access_token": _token_of(config), **(query or {})}, body=body)
 
 
 def _app(config: WeChatConfig) -> tuple[str, ...]:
@@ -184,9 +223,11 @@ def _token(config: WeChatConfig) -> tokens.Token:
 def _error(answer: calls.Answer) -> ProviderError:
     code, text = answer.code("errcode"), str(answer.fields.get("errmsg", ""))
     if code == _TOO_MANY_TODAY:
-        return Temporary(str(code), text, calls.after(_DAY - (times.now() + _CHINA) % _DAY))
+        return Temporary(str(code), text, calls.china_midnight())
     if code in _TEMPORARY:
         return Temporary(str(code), text)
+    if code == _NOT_LISTED:
+        text = f"{text}: the account's IP whitelist must name the address that we call from"
     if code in _DISABLED:
         return Disabled(str(code), text)
     return Permanent(str(code), text) if answer.ok and code else calls.refused(answer, code, text)

@@ -40,7 +40,14 @@ class WeCom(Connector[WeComConfig]):
 
     service_type = "wecom"
     config = WeComConfig
-    limits: ClassVar[Limits] = Limits(text=2048, caption=512, unit="bytes", per_second=1 / 3, per_second_each=1 / 3)
+    limits: ClassVar[Limits] = Limits(
+        text=2048,
+        caption=512,
+        unit="bytes",
+        per_second=1 / 3,
+        per_second_each=1 / 3,
+        formats={"markdown": 4096},
+    )
     abilities: ClassVar = frozenset({"send"})
 
     def test(self, config: WeComConfig) -> Account:
@@ -51,9 +58,12 @@ class WeCom(Connector[WeComConfig]):
         raise _error(answer)
 
     def send(self, config: WeComConfig, message: Outgoing) -> Sent:
-        """Send a text, or an article that leads to the media; the message's own id stands for one of the robot's."""
-        if message.media is None:
-            body: dict[str, Any] = {"msgtype": "text", "text": {"content": _unpinging(message.text)}}
+        """Send a text or markdown, or an article that leads to the media; the message's own id stands for one of the
+        robot's, which has no key against a second copy."""
+        if message.media is None and message.format == "markdown":
+            body: dict[str, Any] = {"msgtype": "markdown", "markdown": {"content": _unpinging(message.text)}}
+        elif message.media is None:
+            body = {"msgtype": "text", "text": {"content": _unpinging(message.text)}}
         else:
             body = {"msgtype": "news", "news": {"articles": [_article(message.text, message.media)]}}
         answer = _post(config, body)

@@ -1,4 +1,7 @@
-"""WhatsApp, by Meta's Cloud API (https://developers.facebook.com/docs/whatsapp/cloud-api)."""
+"""WhatsApp, by Meta's Cloud API (https://developers.facebook.com/docs/whatsapp/cloud-api).
+
+WhatsApp has no key against a second copy of a message, and fetches media by their address itself.
+"""
 
 import hashlib
 import hmac
@@ -124,7 +127,10 @@ def _call(
 def _error(answer: calls.Answer, told: Any) -> ProviderError:
     if not isinstance(told, dict):
         return calls.refused(answer)
-    return _coded(told.get("code"), _words(told)) or calls.refused(answer, told.get("code"), told.get("message"))
+    found = _coded(told.get("code"), _words(told))
+    if found is None or (type(found) is Permanent and (answer.status >= 500 or answer.status == 429)):
+        return calls.refused(answer, told.get("code"), _words(told))
+    return found
 
 
 def _words(told: Mapping[str, Any]) -> str:

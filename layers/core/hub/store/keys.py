@@ -7,6 +7,7 @@
 | credential | ActivityTable | `CREDENTIAL#<hash>` | `CREDENTIAL` |
 | OAuth client | Table | `CLIENT#<client id>` | `CLIENT` |
 | whose a connection is | Table | `CONNECTION#<id>` | `CONNECTION` |
+| whose a live connection is | ActivityTable | `LIVE_CONNECTION#<id>` | `LIVE_CONNECTION` |
 | authorization code | ActivityTable | `CODE#<hash>` | `CODE` |
 | browser session | ActivityTable | `SESSION#<hash>` | `SESSION` |
 | idempotency record | ActivityTable | `T#<tenant>#IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
@@ -69,6 +70,11 @@ def client(client_id: str) -> Key:
 def connection(connection_id: str) -> Key:
     """Whose a connection to a provider is, as its callbacks do not say."""
     return {"pk": f"CONNECTION#{connection_id}", "sk": "CONNECTION"}
+
+
+def live(connection_id: str) -> Key:
+    """Whose a live connection is, as its end does not say."""
+    return {"pk": f"LIVE_CONNECTION#{connection_id}", "sk": "LIVE_CONNECTION"}
 
 
 def code(code_hash: str) -> Key:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
@@ -192,8 +193,10 @@ class Api:
             if route.method == "GET" and request.has(result.version):
                 return {"statusCode": 304, "headers": _headers(request) | tag}
             return _json(route.status, self.style.ok(result.data), request, tag)
-        body = self.style.page(result) if isinstance(result, OffsetPage | CursorPage) else self.style.ok(result)
-        return _json(route.status, body, request)
+        if isinstance(result, OffsetPage | CursorPage):
+            following = {} if self.style.pages_in_body else _link(request, result)
+            return _json(route.status, self.style.page(result), request, following)
+        return _json(route.status, self.style.ok(result), request)
 
     def _error(self, error: HubError, request: Request) -> dict[str, Any]:
         response = _json(error.status, self.style.error(error, request.language, request.request_id), request)
@@ -220,7 +223,7 @@ class Api:
 def _accepted(route: Route, request: Request) -> Credential:
     """Whose request it is. Raises `Unauthorized`, `CredentialExpired` or `RateLimited`."""
     if route.permission != "admin" and (tenant := request.public_tenant):
-        return auth.unauthenticated(tenant, route.bucket)
+        return auth.accept(auth.public(tenant), route.bucket)
     return auth.authenticate(request.token(), request.base_url, route.bucket)
 
 
@@ -244,6 +247,15 @@ def _json(status: int, body: Any, request: Request, more_headers: Mapping[str, s
         "headers": headers,
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     }
+
+
+def _link(request: Request, page: OffsetPage[Any] | CursorPage[Any]) -> dict[str, str]:
+    """Where a list goes on (RFC 8288), for styles whose lists are nothing but their rows."""
+    following = page.next if isinstance(page, CursorPage) else page.page + 1 if page.page < page.pages else None
+    if following is None:
+        return {}
+    place = {"cursor" if isinstance(page, CursorPage) else "page": str(following)}
+    return {"Link": f'<{request.path}?{urlencode({**request.parameters, **place})}>; rel="next"'}
 
 
 def _rate_headers(rate: RateLimit) -> dict[str, str]:

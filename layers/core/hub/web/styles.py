@@ -15,6 +15,8 @@ class Style:
 
     name: ClassVar[str] = ""
     challenge: ClassVar[str] = "Bearer"
+    pages_in_body: ClassVar[bool] = True
+    """Whether the body of a list tells where it goes on; else a header does."""
 
     def ok(self, data: Any) -> Any:
         """The body of a success."""
@@ -114,9 +116,10 @@ class D4(Style):
     """Messaging gateway."""
 
     name = "D4"
+    pages_in_body = False
 
     def page(self, page: Page[Any]) -> Any:
-        """The bare array."""
+        """The bare array; the header `Link` names the next page (RFC 8288)."""
         return page.items
 
     def error(self, error: HubError, language: Language, request_id: str) -> dict[str, Any]:

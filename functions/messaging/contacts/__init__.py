@@ -1,0 +1,1 @@
+"""Contacts: people whom a platform knows, by its address book or because they wrote (document 4)."""

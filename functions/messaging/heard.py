@@ -1,0 +1,74 @@
+"""What platforms told us, from the queue: statuses move forward, messages and people who wrote are kept."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from functions.messaging.messages import service, store
+from functions.messaging.received import service as received
+from functions.messaging.told import Change, Heard
+from hub import queues, settings
+from hub.errors import Unavailable
+from hub.telemetry import count, lambda_handler, logger
+
+WAITS = (2, 10, 60)
+"""Seconds after which a status is looked at again: it can be told before the answer to the sending was noted."""
+
+
+@dataclass(frozen=True)
+class HeardSettings:
+    """The queue itself, for what comes too early."""
+
+    messaging_heard_queue_url: str
+
+
+@lambda_handler
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Take a batch of `told.Heard` from SQS; one that cannot be kept comes again, and at last to the dead letters."""
+    messages, failed = queues.read(event, "tenant", "platform", "connection_id", "request_id")
+    for message_id, body in messages.items():
+        try:
+            _take(Heard.model_validate(body))
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False, include_context=False)
+            logger().error("what was heard cannot be read", extra={"message_id": message_id, "problems": problems})
+            count("BrokenMessages")
+            failed.append(message_id)
+        except Unavailable:
+            logger().warning("what was heard is to come again", extra={"message_id": message_id})
+            failed.append(message_id)
+        except (ClientError, ValueError):
+            logger().exception("what was heard cannot be kept", extra={"message_id": message_id})
+            count("BrokenMessages")
+            failed.append(message_id)
+    return queues.failures(failed)
+
+
+def _take(heard: Heard) -> None:
+    if heard.message is not None:
+        received.keep(heard.tenant, heard.platform, heard.connection_id, heard.request_id, heard.message)
+    if heard.change is not None:
+        _move(heard, heard.change)
+
+
+def _move(heard: Heard, change: Change) -> None:
+    found = store.by_provider_id(heard.tenant, heard.connection_id, change.provider_id)
+    if found is not None:
+        service.move(heard.tenant, *found, change.status, change.error.trouble if change.error else None)
+        return
+    if heard.tries >= len(WAITS):
+        # Of what was sent by another program over the same account, or is forgotten by now.
+        count("UnknownProviderMessages")
+        return
+    again = heard.model_copy(update={"tries": heard.tries + 1})
+    later = queues.Message(again.model_dump_json(exclude_none=True), WAITS[heard.tries], heard.connection_id)
+    if queues.send(_settings().messaging_heard_queue_url, [later]):
+        raise Unavailable
+
+
+@cache
+def _settings() -> HeardSettings:
+    return settings.load(HeardSettings)

@@ -1,0 +1,68 @@
+"""Samples of the live channel: a connection that is opened, and pushes to none and to twenty of them."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hub import events, ids, times
+from hub.events import Caller
+from tests.benchmarks.deployment import Tenant
+from tests.benchmarks.subject import Subject
+
+CONNECTIONS, PUSH = "functions.realtime.connections", "functions.realtime.push"
+
+
+def workers() -> list[Subject]:
+    """All of them."""
+    return [
+        Subject("live connection, opened", CONNECTIONS, lambda tenant, _: lambda: _opening(tenant)),
+        Subject("live connection, a ping", CONNECTIONS, lambda *_: lambda: _said("MESSAGE", "c1", '{"type": "ping"}')),
+        Subject("live push, 10 events, nobody listens", PUSH, _push(10, 0), 10),
+        Subject("live push, 10 events to 20 listeners", PUSH, _push(10, 20), 10),
+        Subject("live push, 1 event to 20 listeners", PUSH, _push(1, 20)),
+    ]
+
+
+def _said(kind: str, connection_id: str, body: str = "") -> dict[str, Any]:
+    return {"requestContext": {"eventType": kind, "connectionId": connection_id}, "body": body}
+
+
+def _opening(tenant: Tenant) -> dict[str, Any]:
+    return {**_said("CONNECT", ids.new("c")), "headers": {"X-API-Token": tenant.key}}
+
+
+def _push(count: int, listeners: int) -> Callable[[Tenant, str], Callable[[], Any]]:
+    def events_of(tenant: Tenant, receiver: str) -> Callable[[], Any]:
+        # Undone with the deployment.
+        os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{receiver}/ok"
+        for _number in range(listeners):
+            tenant.deployment.run(CONNECTIONS, _opening(tenant))
+        return lambda: {"Records": [_forwarded(tenant.name, number) for number in range(count)]}
+
+    return events_of
+
+
+def _forwarded(tenant: str, number: int) -> dict[str, Any]:
+    data = {
+        "message_id": ids.new("msg"),
+        "number": 1,
+        "change": "message",
+        "status": "success",
+        "platform": ("discord", "telegram", "feishu")[number % 3],
+        "mapping_id": 1,
+        "bot_id": 1,
+        "kook_channel_id": "9876543210",
+        "target_channel": "discord_ch_789",
+        "sender_name": "用户A",
+        "message_type": "text",
+        "content": "测试消息",
+        "latency_ms": 1200,
+        "attempts": 1,
+        "provider_ids": ["1"],
+        "error": None,
+        "timestamp": times.iso_ms(times.now_ms()),
+        "version": 1,
+    }
+    detail = events.event("forward.succeeded", Caller(tenant, "", "", "msg_1"), data)
+    return {"messageId": str(number), "body": json.dumps({"detail-type": "forward.succeeded", "detail": detail})}

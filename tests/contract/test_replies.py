@@ -1,0 +1,134 @@
+"""What somebody writes comes to the support desk, and what an agent answers goes out to them, once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.messaging import replies, send
+from functions.support import inbound
+from tests.conftest import Deployment
+from tests.contract import memory
+from tests.contract.connectors.fakes import Fake, told
+from tests.contract.messaging import CONTEXT, connect, hear, tell, wrote
+
+TAKEN = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 16505551234}}})
+MESSAGES = "/third-party/telegram/messages"
+
+
+def batch(bodies: list[Any]) -> dict[str, Any]:
+    records = [
+        {"messageId": str(place), "body": one if isinstance(one, str) else json.dumps(one)}
+        for place, one in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def conversation(deployment: Deployment, integration: str) -> str:
+    """The conversation that a message from Telegram opens."""
+    tell(deployment, "telegram", integration, wrote("telegram", "您好"))
+    assert hear() == []
+    received = [one for one in memory.published() if one["detail-type"] == "message.received"]
+    assert inbound.handler(batch(received), CONTEXT) == {"batchItemFailures": []}
+    (found,) = deployment.call("GET", "/v1/conversations").json["data"]["items"]
+    return str(found["id"])
+
+
+def answer(deployment: Deployment, conversation_id: str, **message: Any) -> list[str]:
+    """An agent's answer; what MessagingRepliesQueue gets of it."""
+    body = {"sender": "agent", "sender_id": "agent_1", **message}
+    path = f"/v1/conversations/{conversation_id}/messages"
+    answered = deployment.call("POST", path, body)
+    assert answered.status in (200, 201), answered.text
+    memory.published()
+    return memory.received("MessagingRepliesQueue")
+
+
+def reply(bodies: list[Any]) -> list[str]:
+    return [one["itemIdentifier"] for one in replies.handler(batch(bodies), CONTEXT)["batchItemFailures"]]
+
+
+def sent() -> None:
+    """Run the sender over what is queued for Telegram."""
+    memory.published()
+    assert send.handler(batch(list(memory.received("TelegramMessagesQueue"))), CONTEXT) == {"batchItemFailures": []}
+
+
+def test_an_agents_answer_goes_out_once_however_often_it_is_told(deployment: Deployment) -> None:
+    with Fake(TAKEN) as telegram:
+        integration = connect(deployment, "telegram", base_url=telegram.url)
+        opened = conversation(deployment, integration)
+        queued = answer(deployment, opened, text="请问需要什么帮助？")
+        assert reply(queued) == reply(queued) == []
+        sent()
+        (asked,) = telegram.asked
+    assert asked.json == {"chat_id": "16505551234", "text": "请问需要什么帮助？"}
+    (message,) = deployment.call("GET", MESSAGES).json
+    assert (message["status"], message["to"], message["from"]) == ("sent", "16505551234", integration)
+    assert message["metadata"]["conversationId"] == opened
+    assert message["metadata"]["messageId"].startswith("msg_")
+
+
+def test_files_go_out_as_messages_of_their_own(deployment: Deployment) -> None:
+    with Fake(TAKEN, TAKEN, TAKEN) as telegram:
+        integration = connect(deployment, "telegram", base_url=telegram.url)
+        opened = conversation(deployment, integration)
+        files = [
+            {"url": "https://example.com/a.png", "name": "a.png", "type": "image/png"},
+            {"url": "https://example.com/b.mp4", "name": "b.mp4"},
+            {"url": "https://example.com/c", "name": "c", "type": "application/pdf"},
+        ]
+        assert reply(answer(deployment, opened, attachments=files)) == []
+    made = deployment.call("GET", MESSAGES).json
+    assert sorted((one["type"], one["media"]["name"]) for one in made) == [
+        ("file", "c"),
+        ("image", "a.png"),
+        ("video", "b.mp4"),
+    ]
+
+
+def test_what_is_no_answer_to_a_contact_is_not_queued(deployment: Deployment) -> None:
+    integration = connect(deployment, "telegram")
+    opened = conversation(deployment, integration)
+    own = deployment.call("POST", "/v1/conversations", {"user_id": "user_1", "channel": "web"}).json["data"]["id"]
+    assert answer(deployment, own, text="没有联系人") == []
+    customer = {"sender": "customer", "text": "还在吗"}
+    deployment.call("POST", f"/v1/conversations/{opened}/messages", customer)
+    memory.published()
+    assert memory.received("MessagingRepliesQueue") == []
+
+
+@pytest.mark.parametrize("change", ["deleted", "inactive"])
+def test_an_answer_over_a_connection_that_is_gone_or_off_fails_for_all_to_see(
+    deployment: Deployment, change: str
+) -> None:
+    integration = connect(deployment, "telegram")
+    opened = conversation(deployment, integration)
+    if change == "deleted":
+        deployment.call("DELETE", f"/v1/integrations/{integration}")
+    else:
+        deployment.call("PUT", f"/v1/integrations/{integration}", {"status": "inactive"})
+    assert reply(answer(deployment, opened, text="在")) == []
+    sent()
+    (message,) = deployment.call("GET", f"{MESSAGES}?status=failed").json
+    code = {"deleted": "no_connection", "inactive": "connection_inactive"}[change]
+    assert (message["content"], message["error"]["code"]) == ("在", code)
+    told = [one["detail"]["data"] for one in memory.published() if one["detail-type"] == "message.status"]
+    assert [(one["status"], one["metadata"]["conversationId"]) for one in told] == [("failed", opened)]
+
+
+def test_what_was_not_agreed_is_put_aside_alone(deployment: Deployment) -> None:
+    integration = connect(deployment, "telegram")
+    (good,) = (json.loads(one) for one in answer(deployment, conversation(deployment, integration), text="好"))
+    data = good["detail"]["data"]
+    broken = [
+        {**good, "detail": {**good["detail"], "data": {**data, **change}}}
+        for change in (
+            {"reply_to": {**data["reply_to"], "platform": "line"}},
+            {"reply_to": None},
+            {"message_id": "msg_1"},
+            {"text": None},
+        )
+    ]
+    assert sorted(reply(["{", *broken, good])) == ["0", "1", "2", "3", "4"]
+    assert len(deployment.call("GET", MESSAGES).json) == 1

@@ -1,0 +1,80 @@
+"""The functions of messaging may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from functions.messaging.messages import service, store
+from tests.conftest import Deployment
+from tests.contract.messaging import became, connect, wechat_query, wrote
+from tests.contract.sign_in_server import Server, running
+from tests.unit.granting import Work, granted
+from tests.unit.test_samples import sample
+
+
+@pytest.fixture
+def tenant() -> Iterator[str]:
+    """An access token of the tenant's administrator."""
+    with running():
+        server = Server("default")
+        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
+        yield str(made.json()["token"])
+
+
+def test_messaging(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(Deployment("default", tenant), "telegram")
+    work = Work("MessagingFunction", tenant, monkeypatch)
+    body = {"to": "42", "from": "a", "content": "a"}
+    messages = "/third-party/{platform}/messages"
+    made = work.request(f"POST {messages}", body, platform="telegram")["id"]
+    assert work.request(f"GET {messages}/{{message_id}}/status", platform="telegram", message_id=made) == "pending"
+    assert work.request(f"GET {messages}/{{message_id}}", platform="telegram", message_id=made)["id"] == made
+    for query in ({}, {"status": "pending"}):
+        listed = work.run(work.event(f"GET {messages}", platform="telegram") | {"queryStringParameters": query})
+        assert len(json.loads(listed["body"])) == 1
+    assert work.request("GET /third-party/{platform}/received", platform="telegram") == []
+    assert work.run(work.event(f"POST {messages}", body, platform="signal"))["statusCode"] == 422
+    assert work.used == granted("MessagingFunction")
+
+
+def test_messaging_callbacks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Deployment("default", tenant)
+    work = Work("MessagingCallbacksFunction", tenant, monkeypatch)
+    route = "/third-party/{platform}/callback/{integration_id}"
+    bot, account = connect(caller, "telegram"), connect(caller, "wechat")
+    told = wrote("telegram", "a")
+    event = work.event(f"POST {route}", platform="telegram", integration_id=bot)
+    answer = work.run(event | {"headers": told.headers, "body": told.body.decode()})
+    assert answer["statusCode"] == 200
+    query = "&".join(f"{name}={value}" for name, value in {**wechat_query(), "echostr": "7"}.items())
+    event = work.event(f"GET {route}", platform="wechat", integration_id=account)
+    assert work.run(event | {"rawQueryString": query})["body"] == "7"
+    assert work.used == granted("MessagingCallbacksFunction")
+
+
+def test_messaging_heard(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.contract.messaging import queued, tell
+
+    caller = Deployment("default", tenant)
+    number = connect(caller, "whatsapp")
+    made = caller.call("POST", "/third-party/whatsapp/messages", {"to": "+1", "from": "a", "content": "a"}).json["id"]
+    store.name_at_provider("default", store.get("default", "whatsapp", made), ["wamid.1"])
+    for callback in (
+        wrote("whatsapp", "a"),
+        became("whatsapp", "wamid.1", "read"),
+        became("whatsapp", "wamid.2", "read"),
+    ):
+        tell(caller, "whatsapp", number, callback)
+    bodies = queued()
+    work = Work("MessagingHeardFunction", tenant, monkeypatch)
+    assert work.batch(*bodies) == {"batchItemFailures": []}
+    assert service.status("default", "whatsapp", made) == "read"
+    assert work.used == granted("MessagingHeardFunction")
+
+
+def test_messaging_replies(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work("MessagingRepliesFunction", tenant, monkeypatch)
+    for _ in range(2):
+        assert work.run(sample("MessagingRepliesFunction")) == {"batchItemFailures": []}
+    assert work.used == granted("MessagingRepliesFunction")
