@@ -333,9 +333,17 @@ def _free_worker(key: str) -> Any:
 
 
 def _start_with_few_batches() -> None:
-    """Take five batches of a queue at once, as AWS does before it scales up: each takes a process of its own here."""
+    """Take five batches of a queue at once, as AWS does before it scales up: each takes a process of its own here.
+
+    Of a FIFO queue too: what is in flight keeps its whole group from being received, so no two batches share one.
+    MiniStack takes one batch at a time, and a slow group would hold up all others.
+    """
     concurrency = lambda_svc._sqs_esm_concurrency
-    lambda_svc._sqs_esm_concurrency = lambda *given: min(_SQS_CONCURRENCY, concurrency(*given))
+
+    def few(esm: Any, function: Any, config: Any, queue: Any = None) -> int:
+        return min(_SQS_CONCURRENCY, int(concurrency(esm, function, config)))
+
+    lambda_svc._sqs_esm_concurrency = few
 
 
 def _listen_for_devices_on_loopback() -> None:

@@ -10,11 +10,14 @@ from functions.integrations.models import (
     NewIntegration,
     Tested,
 )
+from functions.integrations.syncs import service as syncs
+from functions.integrations.syncs.models import RecordParameters, Sync, SyncedRecord
 from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
 from hub.web.resolver import Api
 from hub.web.styles import D1
+from hub.web.validation import PageParameters
 
 api = Api("integrations", D1())
 
@@ -56,6 +59,34 @@ def test_integration(request: Request, integration_id: str) -> Tested:
     An integration whose provider takes nothing from it any more is in `error`, until a test succeeds or it is changed.
     """
     return service.test(request.caller, integration_id)
+
+
+@api.post("/v1/integrations/{integration_id}/sync", status=202)
+def sync_integration(request: Request, integration_id: str) -> Sync:
+    """Begin to read what the provider has. While a sync runs, the answer is that one: there is one at a time."""
+    return syncs.start(request.caller, integration_id)
+
+
+@api.get("/v1/integrations/{integration_id}/syncs")
+def list_syncs(request: Request, integration_id: str, query: PageParameters) -> Page[Sync]:
+    """List an integration's syncs, the newest first; each is kept for 30 days."""
+    return syncs.listed(request.caller.tenant, integration_id, query)
+
+
+@api.get("/v1/integrations/{integration_id}/syncs/{sync_id}")
+def get_sync(request: Request, integration_id: str, sync_id: str) -> Sync:
+    """Show how far a sync is, or how it ended."""
+    return syncs.get(request.caller.tenant, integration_id, sync_id)
+
+
+@api.get("/v1/integrations/{integration_id}/records")
+def list_records(request: Request, integration_id: str, query: RecordParameters) -> Page[SyncedRecord]:
+    """List what syncs have read, by kind and the provider's id, each with what became of it last.
+
+    Of a kind, of a change. A page may be short or empty and still not be the last: `has_more` tells. What the provider
+    no longer has is `deleted`, and forgotten 30 days later.
+    """
+    return syncs.listed_records(request.caller.tenant, integration_id, query)
 
 
 @lambda_handler

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from hub import events
 from hub.connections import Trouble
 from hub.connectors import SERVICE_TYPES
+from hub.web.localisation import Language
 from hub.web.validation import Body, Name, PageParameters, fits, refused
 
 Status = Literal["active", "inactive", "error"]
@@ -41,14 +42,14 @@ Values = Annotated[dict[str, Any], fits(MAX_CONFIG_BYTES)]
 
 
 class Settings(Body):
-    """Whether and how often it syncs (`sync_interval` in seconds), and which domain events are to be posted to it.
-
-    They are checked and kept; nothing syncs or forwards yet: they take effect with the release that brings the sync.
+    """Whether and how often it syncs by itself (`sync_interval` in seconds, rounded up to minutes), and which domain
+    events are posted to it, in which language.
     """
 
     auto_sync: bool = False
     sync_interval: Annotated[int, Field(ge=60, le=MAX_INTERVAL)] = 3600
     forward_events: Patterns = []
+    language: Language = "zh-CN"
 
 
 class NewIntegration(Body):
@@ -82,11 +83,12 @@ class IntegrationParameters(PageParameters):
 
 
 class ShownSettings(TypedDict):
-    """The settings as they are shown; nothing acts on them yet."""
+    """The settings as they are shown."""
 
     auto_sync: bool
     sync_interval: int
     forward_events: list[str]
+    language: Language
 
 
 class Integration(TypedDict):

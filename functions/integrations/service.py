@@ -1,5 +1,7 @@
 """What can be done with integrations."""
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -115,7 +117,7 @@ def test(caller: Caller, integration_id: str) -> Tested:
     milliseconds = round((time.perf_counter() - started) * 1000)
     # A provider that is out of order or in a hurry says nothing about the integration.
     if account is not None or is_disabled:
-        _note(caller, integration, trouble)
+        note(caller, integration, trouble)
     return {"success": account is not None, "latency_ms": milliseconds, "account": account, "error": trouble}
 
 
@@ -131,11 +133,18 @@ def shown(integration: StoredIntegration) -> Integration:
             "auto_sync": integration.settings["auto_sync"],
             "sync_interval": integration.settings["sync_interval"],
             "forward_events": list(integration.settings["forward_events"]),
+            "language": integration.language,
         },
         "error": integration.error,
         "created_at": times.iso(integration.created_at / 1000),
         "updated_at": times.iso(integration.updated_at / 1000),
     }
+
+
+def fingerprint(integration: StoredIntegration) -> str:
+    """What tells one config of an integration from another, secrets included."""
+    told = json.dumps(dict(integration.config), sort_keys=True).encode()
+    return hashlib.sha256(told + b"\0" + (integration.sealed or b"")).hexdigest()
 
 
 def _told(integration: StoredIntegration) -> dict[str, Any]:
@@ -160,7 +169,7 @@ def _replaced(caller: Caller, before: StoredIntegration, after: StoredIntegratio
     return written
 
 
-def _note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> None:
+def note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> None:
     """Note that its provider takes nothing from it, or does again; one that is switched off stays so.
 
     An integration that has another config by now, or is gone, is not the one that was tested.

@@ -2,13 +2,13 @@
 
 | item | table | pk | sk | indexes |
 |---|---|---|---|---|
-| integration | Table | `T#<tenant>#INTEGRATION` | `int_…` | by type and status; by status |
+| integration | Table | `T#<tenant>#INTEGRATION` | `int_…` | by type and status; by status; those that forward events |
 | whose it is | Table | `CONNECTION#<id>` | `CONNECTION` | |
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from functions.integrations.models import Status
 from hub import connections, times
@@ -16,9 +16,11 @@ from hub.connections import Trouble
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
+from hub.web.localisation import DEFAULT, Language
 
 KIND = connections.KIND
 BY_STATUS = "INTEGRATION_STATUS"
+FORWARDING = "INTEGRATION_FORWARDING"
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -38,6 +40,11 @@ class StoredIntegration:
     created_at: int
     updated_at: int
     version: int = 1
+
+    @property
+    def language(self) -> Language:
+        """The language that events are told it in; one that was made before there was a choice is told in Chinese."""
+        return cast("Language", self.settings.get("language", DEFAULT))
 
 
 def add(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -> None:
@@ -74,6 +81,14 @@ def get(tenant: str, integration_id: str, *, consistent: bool = False) -> Stored
     return items.entity(StoredIntegration, item)
 
 
+def forwarding(tenant: str, limit: int = 100) -> list[StoredIntegration]:
+    """The tenant's active integrations to which any events are forwarded."""
+    rows = table.Query(
+        table.entities(), keys.partition(tenant, FORWARDING), index="gsi3", newest_first=False, keys_only=True
+    )
+    return [items.entity(StoredIntegration, item) for item in paging.by_cursor([rows], limit, "").items]
+
+
 def page(
     tenant: str, service_type: str | None, status: Status | None, number: int, size: int, cursor: str | None
 ) -> paging.Page[StoredIntegration]:
@@ -100,10 +115,12 @@ def _all(tenant: str) -> table.Query:
 
 def _item(tenant: str, integration: StoredIntegration, event: Mapping[str, Any]) -> Item:
     place = integration.id
+    forwards = integration.status == "active" and integration.settings["forward_events"]
     return {
         **keys.entity(tenant, KIND, place),
         **keys.index(1, tenant, connections.BY_TYPE, integration.service_type, integration.status, item_id=place),
         **keys.index(2, tenant, BY_STATUS, integration.status, item_id=place),
+        **(keys.index(3, tenant, FORWARDING, item_id=place) if forwards else {}),
         **items.attributes(integration),
         "events": [event],
     }

@@ -379,6 +379,7 @@ def _workers() -> list[Subject]:
         *files.workers(),
         *device_commands.workers(),
         *plugins.workers(),
+        *integrations.workers(),
         *realtime.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),

@@ -62,10 +62,17 @@ _SETTINGS = {
     ),
     "IMPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ImportStateMachine",
     "EXPORT_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:ExportStateMachine",
+    "INTEGRATION_EVENTS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationEventsQueue",
+    "INTEGRATION_EVENTS_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:IntegrationEventsQueue",
+    "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
+    "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
     "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/schedules",
+    "FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardQueue.fifo",
+    "FORWARD_RELEASE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardReleaseQueue",
+    "KOOK_POLL_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:KookPollQueue",
     "DEVICE_TOPIC_PREFIX": "hub",
     "DEVICE_POLICY_NAME": "DevicePolicy",
     "DEVICE_CA_URL": "https://www.amazontrust.com/repository/AmazonRootCA1.pem",
@@ -262,9 +269,14 @@ def _make() -> None:
         "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardReleaseQueue",
+        "KookSchedulesQueue",
+        "IntegrationEventsQueue",
+        "IntegrationForwardQueue",
         "Subscriber",
     ):
         sqs.create_queue(QueueName=name)
+    sqs.create_queue(QueueName="ForwardQueue.fifo", Attributes={"FifoQueue": "true"})
     events = client("events")
     events.create_event_bus(Name="hub")
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
@@ -276,6 +288,9 @@ def _make() -> None:
         "TelegramMessages",
         "WeChatMessages",
         "SignalMessages",
+        "ForwardRelease",
+        "KookSchedules",
+        "IntegrationEvents",
         "MessagingReplies",
     ):
         patterns[f"{name}Queue"] = TEMPLATE["Resources"][f"{name}Rule"]["Properties"]["EventPattern"]
@@ -289,6 +304,7 @@ def _make() -> None:
         "MessagingRetryStateMachine",
         "ImportStateMachine",
         "ExportStateMachine",
+        "IntegrationSyncStateMachine",
     ):
         client("stepfunctions").create_state_machine(
             name=name,

@@ -141,13 +141,21 @@ def _connect(caller: events.Caller) -> None:
 
 
 def _integrate(caller: events.Caller) -> None:
-    """An integration that is made, changed and deleted."""
-    from functions.integrations import service
+    """An integration that is made, changed, synced, once to no avail, and deleted."""
+    from functions.integrations import service, sync
     from functions.integrations.models import IntegrationChange, NewIntegration
+    from functions.integrations.syncs import service as syncs
 
     config = {"url": "http://127.0.0.1:1/", "token": "a-token"}
     made = service.create(caller, NewIntegration(name="自有服务", service_type="http", config=config))["id"]
     service.change(caller, made, IntegrationChange(name="自有的服务", config={"token": "another-token"}))
+    with Fake(told({"items": [{"id": 1}]}), told({}, 403)) as provider:
+        config = {"records_url": provider.url, "token": "a-token"}
+        service.change(caller, made, IntegrationChange(config=config))
+        for _ in range(2):
+            begun = syncs.start(caller, made)["id"]
+            step = {"tenant": caller.tenant, "integration_id": made, "id": begun, "step": {"number": 0}}
+            sync.handler(step, None)
     service.delete(caller, made)
 
 
@@ -190,6 +198,7 @@ def _send(caller: events.Caller) -> None:
 def _forward(caller: events.Caller) -> None:
     """A message that goes to one target and not to another, while forwarding is stopped and started."""
     from functions.forwarding import state
+    from functions.forwarding.bots import store as bots
     from functions.forwarding.messages import store
 
     row = store.StoredMessage(
@@ -217,6 +226,10 @@ def _forward(caller: events.Caller) -> None:
     store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
     for running in (False, True):
         state.set_running(caller, running)
+    now = times.now_ms()
+    bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
+    bots.add(caller.tenant, bot)
+    assert bots.disable(caller.tenant, bot, {"code": "10015", "message": "Unknown Webhook"})
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:

@@ -71,7 +71,7 @@ def test_3_1_create(deployment: Deployment) -> None:
     assert re.fullmatch(r"int_[0-9A-HJKMNP-TV-Z]{26}", made["id"])
     assert (made["name"], made["service_type"], made["status"]) == ("Slack集成", "slack", "active")
     assert made["config"] == {"webhook_url": "***", "channel": "#general", "username": "TaiShangLaoJun"}
-    assert made["settings"] == {"auto_sync": True, "sync_interval": 300, "forward_events": []}
+    assert made["settings"] == {"auto_sync": True, "sync_interval": 300, "forward_events": [], "language": "zh-CN"}
     assert made["error"] is None
     assert TIME.fullmatch(made["created_at"])
     assert made["updated_at"] == made["created_at"]
@@ -84,7 +84,7 @@ def test_3_1_create(deployment: Deployment) -> None:
 
 def test_what_the_python_sdk_of_document_1_sends(deployment: Deployment) -> None:
     made = create(deployment, "slack", config={name: DOCUMENT_1["config"][name] for name in ("webhook_url", "channel")})  # type: ignore[index]
-    assert made["settings"] == {"auto_sync": False, "sync_interval": 3600, "forward_events": []}
+    assert made["settings"] == {"auto_sync": False, "sync_interval": 3600, "forward_events": [], "language": "zh-CN"}
 
 
 @pytest.mark.parametrize("service_type", SERVICE_TYPES)
@@ -369,7 +369,7 @@ def test_3_5_update(deployment: Deployment, clock: Clock) -> None:
             "username": "***",
             "base_url": CONFIGS["slack"]["base_url"],
         },
-        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": ["ticket.*"]},
+        "settings": {"auto_sync": True, "sync_interval": 300, "forward_events": ["ticket.*"], "language": "zh-CN"},
         "updated_at": answer.json["updated_at"],
     }
     assert answer.json["updated_at"] > made["updated_at"]

@@ -25,6 +25,7 @@ from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, ROUTES,
 PUBLIC = {
     "GET /third-party/{platform}/callback/{integration_id}",
     "POST /third-party/{platform}/callback/{integration_id}",
+    "POST /kook/callback/{callback_id}",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /docs",

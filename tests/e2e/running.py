@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -226,6 +227,11 @@ class RunningStack:
     def queues(self) -> "SQSClient":
         """SQS."""
         return self._session.client("sqs", endpoint_url=self._endpoint, config=_CONFIG)
+
+    @cached_property
+    def schedules(self) -> "EventBridgeSchedulerClient":
+        """EventBridge Scheduler."""
+        return self._session.client("scheduler", endpoint_url=self._endpoint, config=_CONFIG)
 
     @cached_property
     def bus(self) -> "EventBridgeClient":

@@ -85,8 +85,8 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
     match service, operation:
         case "dynamodb", _:
             return needed_of_tables(operation, parameters)
-        case "sqs", "SendMessageBatch":
-            return {("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2])}
+        case "sqs", _:
+            return {(f"sqs:{operation.removesuffix('Batch')}", _queue(parameters))}
         case "kms", "Sign" | "GetPublicKey":
             # Either may be the one that signs: a parameter of the stack says.
             return {(f"kms:{operation}", key) for key in ("SigningKeyA", "SigningKeyB")}
@@ -103,6 +103,12 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
         case "s3", _:
             return needed_of_bucket(operation, parameters["Key"])
     raise AssertionError(f"{service}:{operation} is not known here")
+
+
+def _queue(parameters: dict[str, Any]) -> str:
+    """The logical id of a call's queue."""
+    name: str = parameters["QueueUrl"].rpartition("/")[2]
+    return name.removesuffix(".fifo")
 
 
 def needed_of_tables(operation: str, parameters: dict[str, Any]) -> Grants:

@@ -266,23 +266,6 @@ def test_webhooks(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.used == granted("WebhooksFunction")
 
 
-def test_integrations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, 401)
-    work = Work("IntegrationsFunction", tenant, monkeypatch)
-    one = "/v1/integrations/{integration_id}"
-    body = {"name": "a", "service_type": "http", "config": {"url": "http://127.0.0.1:1/", "token": "a-token"}}
-    made, _ = (work.request("POST /v1/integrations", body)["id"] for _ in range(2))
-    for filters in ({}, {"status": "active"}, {"service_type": "http"}):
-        event = work.event("GET /v1/integrations") | {"queryStringParameters": {"limit": "1", **filters}}
-        assert len(json.loads(work.run(event)["body"])["data"]) == 1
-    work.request(f"GET {one}", integration_id=made)
-    assert not work.request(f"POST {one}/test", {}, integration_id=made)["success"]
-    work.request(f"PUT {one}", {"config": {"token": "another"}}, integration_id=made)
-    work.request(f"DELETE {one}", integration_id=made)
-    assert work.run(work.event(f"POST {one}/test", {}, integration_id=made))["statusCode"] == 404
-    assert work.used == granted("IntegrationsFunction")
-
-
 def new_message(url: str = "http://127.0.0.1:1/") -> str:
     from functions.integrations import service as integrations
     from functions.integrations.models import NewIntegration

@@ -12,10 +12,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from functions.forwarding import gate
-from hub import connections
+from hub import connections, events, ids
 from hub.connections import Trouble
 from hub.connectors.protocol import Config
 from hub.errors import Conflict, NotFound
+from hub.events import Caller
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 
@@ -136,16 +137,27 @@ def remove(tenant: str, bot_id: str) -> None:
         raise Conflict("bot_in_use", code="BOT_IN_USE", count=failure.item["mapping_count"]) from None
 
 
-def disable(tenant: str, bot_id: str, trouble: Trouble) -> bool:
-    """Note that a platform takes nothing from a bot any more; one that is switched off or gone stays so (`False`)."""
-    values = {"error_status": "error", "inactive": "inactive", "error": trouble, "one": 1}
+def disable(tenant: str, bot: StoredBot, trouble: Trouble) -> bool:
+    """Note that a platform takes nothing from a bot any more, with the event that tells it.
+
+    One that is disabled already, switched off or gone stays so (`False`).
+    """
+    caller = Caller(tenant, "", "", ids.new("req"))
+    told = {"bot_id": bot.number, "platform": bot.platform, "name": bot.name, "error": trouble}
+    values = {
+        "error_status": "error",
+        "active": "active",
+        "error": trouble,
+        "one": 1,
+        "events": [events.event("forward_bot.disabled", caller, told)],
+    }
     try:
         table.write(
             table.Update(
                 table.entities(),
-                keys.entity(tenant, KIND, bot_id),
-                "SET #status = :error_status, #error = :error ADD #version :one",
-                f"{table.PRESENT} AND #status <> :inactive",
+                keys.entity(tenant, KIND, bot.id),
+                "SET #status = :error_status, #error = :error, #events = :events ADD #version :one",
+                f"{table.PRESENT} AND #status = :active",
                 values,
             )
         )

@@ -40,7 +40,7 @@ class StoredMessage:
     `channel` is KOOK's, `target_channel` the target's. `content` is cut. `latency_ms` runs from KOOK's own time of the
     message to when the target had taken all of it. `provider_ids` are the target's, a message in parts has several.
     `error` of a success is why a later change of it could not be carried out. `edited_at` and `withdrawn_at` are of
-    changes that the target carried out.
+    changes that the target carried out. Of `provider_ids`, the first `texts` are of messages with a text.
     """
 
     id: str
@@ -60,6 +60,7 @@ class StoredMessage:
     provider_ids: Sequence[str]
     created_at: int
     updated_at: int
+    texts: int = 0
     edited_at: int | None = None
     withdrawn_at: int | None = None
     version: int = 1

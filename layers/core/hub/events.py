@@ -58,6 +58,7 @@ AREAS: dict[str, str] = {
     "forwarding.status": "forwarding",
     "forwarder.started": "forwarding",
     "forwarder.stopped": "forwarding",
+    "forward_bot.disabled": "forwarding",
     "webhook.failing": "webhooks",
     "webhook.disabled": "webhooks",
 }

@@ -15,7 +15,8 @@ MAX_DELAY_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: a body of JSON, after how many seconds it can be received, and its group in a fair queue.
+    """What is sent: a body of JSON, after how many seconds it can be received, and its group in a fair queue or, in
+    order, in a FIFO queue, which takes what has the same `once` once in five minutes.
 
     Fair queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
     """
@@ -23,6 +24,7 @@ class Message:
     body: str
     delay_seconds: int = 0
     group: str = ""
+    once: str = ""
 
 
 def send(queue_url: str, messages: Sequence[Message]) -> set[int]:
@@ -76,6 +78,8 @@ def _entry(position: int, message: Message) -> dict[str, Any]:
         entry["DelaySeconds"] = min(message.delay_seconds, MAX_DELAY_SECONDS)
     if message.group:
         entry["MessageGroupId"] = message.group
+    if message.once:
+        entry["MessageDeduplicationId"] = message.once
     return entry
 
 

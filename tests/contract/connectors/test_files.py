@@ -6,7 +6,7 @@ import pytest
 
 from hub.connectors import files
 from hub.connectors.files import File
-from hub.connectors.protocol import Media
+from hub.connectors.protocol import Media, Temporary
 from tests.contract.connectors.fakes import PNG, SILENT, Fake, Reply, picture
 
 
@@ -95,12 +95,14 @@ def test_nobody_is_led_inside(provider: Fake, address: str) -> None:
         fetched(f"{provider.url}/a")
 
 
-def test_no_more_files_are_held_at_once_than_fit(provider: Fake) -> None:
+def test_no_more_files_are_held_at_once_than_fit(provider: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WAIT_SECONDS", 0.01)
     provider.will(*[picture()] * files.MAX_AT_ONCE)
     held = [files.fetched(Media("image", f"{provider.url}/a"), 1000) for _ in range(files.MAX_AT_ONCE)]
     for one in held:
         one.__enter__()
-    assert not files._room.acquire(blocking=False)
+    with pytest.raises(Temporary, match="busy"):
+        fetched(f"{provider.url}/a")
     for one in held:
         one.__exit__(None, None, None)
     assert files._room.acquire(blocking=False)

@@ -165,6 +165,12 @@ def test_what_neither_can_fetch_fails_as_telegram_says(provider: Fake) -> None:
         CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png")))
 
 
+def test_a_file_whose_server_has_a_trouble_is_handed_over_later(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: failed to get HTTP URL content"), Reply(503))
+    with pytest.raises(Temporary):
+        CONNECTOR.send(config(provider), message(media=Media("image", f"{provider.url}/a.png")))
+
+
 def test_another_refusal_of_media_is_the_answer(provider: Fake) -> None:
     provider.will(refused(400, "Bad Request: chat not found"))
     with pytest.raises(Permanent, match="chat not found"):

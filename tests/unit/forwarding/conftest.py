@@ -18,6 +18,9 @@ from hub.connectors.discord import DiscordConfig
 from hub.connectors.kook import KookConfig
 from hub.events import Caller
 from hub.store import sequences
+from tests.unit.forwarding.flow import discord, telegram, worker
+
+__all__ = ["discord", "telegram", "worker"]
 
 CALLER = Caller("default", "enterprise", "user_1", "req_1")
 TENANT = "acme"

@@ -79,11 +79,11 @@ def test_when_it_was_heard_of_is_written_once_a_minute(account: Maker, clock: Cl
 
 def test_a_bot_is_disabled_with_its_platforms_words_unless_it_is_switched_off(bot: Maker) -> None:
     on, off = bot(), bot(status="inactive")
-    assert bots.disable(TENANT, on.id, TROUBLE)  # type: ignore[arg-type]
+    assert bots.disable(TENANT, on, TROUBLE)  # type: ignore[arg-type]
     assert (bots.get(TENANT, on.id).status, bots.get(TENANT, on.id).error) == ("error", TROUBLE)
-    assert not bots.disable(TENANT, off.id, TROUBLE)  # type: ignore[arg-type]
+    assert not bots.disable(TENANT, off, TROUBLE)  # type: ignore[arg-type]
     assert bots.get(TENANT, off.id).status == "inactive"
-    assert not bots.disable(TENANT, "000000000099", TROUBLE)  # type: ignore[arg-type]
+    assert not bots.disable(TENANT, replace(on, id="000000000099"), TROUBLE)  # type: ignore[arg-type]
     assert not secrets_in_the_clear("abc-DEF")
 
 

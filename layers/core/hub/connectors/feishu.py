@@ -52,7 +52,8 @@ _DISABLED = frozenset({99991401, 99991662, 99991672, 10003, 10014, 230006, 19001
 _NO_CONTENT = frozenset({9499, 19002})
 _RECALLED = 230011
 MAX_IMAGE = 10 * 1024 * 1024
-MAX_FILE = 30 * 1024 * 1024
+MAX_FILE = files.MAX_BYTES
+"""Feishu itself takes 30 MB."""
 _FILES: Mapping[MediaKind, int] = {"image": MAX_IMAGE, "video": MAX_FILE, "audio": MAX_FILE, "file": MAX_FILE}
 _AND = "+"
 """Between the ids of a text and of the file that went after it."""
@@ -175,6 +176,10 @@ class Feishu(Connector[FeishuConfig]):
         found, following = _chats(config, cursor)
         with calls.reading():
             return Page([Target(str(one["chat_id"]), str(one.get("name") or "")) for one in found], following)
+
+    def reads(self, config: FeishuConfig) -> bool:
+        """An app's bot reads, a custom bot does not."""
+        return bool(config.app_id)
 
     def records(self, config: FeishuConfig, cursor: str | None) -> Page[Record]:
         """The chats that the bot is in."""

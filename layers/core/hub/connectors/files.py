@@ -20,8 +20,11 @@ from hub.connectors.protocol import Media, Permanent, Temporary
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_AT_ONCE = 3
-SECONDS = 30.0
-"""For a file to come, and again for it to be handed over."""
+FETCH_SECONDS = 12.0
+SECONDS = 15.0
+"""For a file to be handed over: with the fetch before it and a call after it, less than a sender's function lives."""
+WAIT_SECONDS = 10.0
+"""For room among the files that are held."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 3
@@ -53,9 +56,16 @@ class File:
 
 @contextmanager
 def fetched(media: Media, most: int) -> Iterator[File]:
-    """A file of at most so many bytes, as long as the context lasts. Raises `Unfit` and `Unreachable`."""
-    with _room:
+    """A file of at most so many bytes, as long as the context lasts.
+
+    Raises `Unfit`, `Unreachable`, and `Temporary` where there is no room for it now.
+    """
+    if not _room.acquire(timeout=WAIT_SECONDS):
+        raise Temporary("busy", "too many files are on their way")
+    try:
         yield _fetched(media, min(most, MAX_BYTES))
+    finally:
+        _room.release()
 
 
 def form(fields: Mapping[str, str], name: str, file: File) -> tuple[bytes, dict[str, str]]:
@@ -88,7 +98,7 @@ def _fetched(media: Media, most: int) -> File:
 
 def _get(url: str, most: int) -> outbound.Response:
     try:
-        return outbound.send("GET", url, headers={}, seconds=SECONDS, max_response_bytes=most + 1)
+        return outbound.send("GET", url, headers={}, seconds=FETCH_SECONDS, max_response_bytes=most + 1)
     except outbound.AddressRefused as error:
         raise Unfit(error.reason, "the file's address may not be called") from error
     except outbound.OutboundError as error:

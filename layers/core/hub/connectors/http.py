@@ -68,6 +68,10 @@ class Http(Connector[HttpConfig]):
             raise Permanent(str(answer.status), "the address takes no posts")
         raise calls.refused(answer)
 
+    def reads(self, config: HttpConfig) -> bool:
+        """Where there is an address to read from."""
+        return bool(config.records_url)
+
     def records(self, config: HttpConfig, cursor: str | None) -> Page[Record]:
         """Read `{"items": [{"id", "kind", "updatedAt", …}], "next"}`, page after page by `?cursor=`."""
         if not config.records_url:

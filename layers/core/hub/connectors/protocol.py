@@ -273,6 +273,10 @@ class Connector(ABC, Generic[C]):
         """Read a page of what a sync keeps. Raises `ProviderError`."""
         raise NotImplementedError
 
+    def reads(self, config: C) -> bool:
+        """Whether there is something for a sync to read with this config; an incoming webhook, say, only takes."""
+        return bool(self.abilities & {"records", "contacts"})
+
     def hear(self, config: C, callback: Callback) -> Heard:
         """Check that a callback is the provider's and read it: what cannot be read of one is left out, as is what says
         nothing to us. Raises `Unverified`."""

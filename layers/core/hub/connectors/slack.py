@@ -163,6 +163,10 @@ class Slack(Connector[SlackConfig]):
         with calls.reading():
             return Page([_contact(one) for one in found["members"] if _is_person(one)], _next(found, cursor))
 
+    def reads(self, config: SlackConfig) -> bool:
+        """A bot token reads, an incoming webhook does not."""
+        return bool(config.bot_token)
+
     def records(self, config: SlackConfig, cursor: str | None) -> Page[Record]:
         """`conversations.list`, then `users.list`: the channels and the people of the workspace."""
         kind, _, place = (cursor or "channel:").partition(":")

@@ -32,7 +32,8 @@ from hub.connectors.protocol import (
 
 API = "https://api.telegram.org"
 MAX_PHOTO = 10 * 1024 * 1024
-MAX_FILE = 50 * 1024 * 1024
+MAX_FILE = files.MAX_BYTES
+"""Telegram itself takes 50 MB."""
 _SENDING: dict[MediaKind, tuple[str, str]] = {
     "image": ("sendPhoto", "photo"),
     "video": ("sendVideo", "video"),
@@ -185,7 +186,7 @@ def _send(config: TelegramConfig, message: Outgoing, chat_id: str) -> Any:
             raise
         try:
             return _attached(config, message, message.media, to)
-        except files.NOT_HAD:
+        except files.Unfit:
             raise error from None
 
 

@@ -115,6 +115,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "manifest_unreachable": ("无法读取插件清单: {reason}", "The manifest could not be read: {reason}"),
     "builtin_has_no_secret": ("内置插件没有签名密钥", "A builtin plugin has no signing secret"),
+    "integration_not_active": (
+        "集成未启用或处于错误状态,无法同步",
+        "The integration is not active: activate it, or mend what is wrong with it",
+    ),
     "last_admin": ("至少需要一名启用的管理员", "At least one active administrator must remain"),
     "own_user": ("不能删除自己", "You cannot delete yourself"),
     "webhook_inactive": ("Webhook 未启用", "The webhook is not active"),

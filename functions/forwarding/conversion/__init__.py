@@ -1,0 +1,1 @@
+"""What is written in KOOK, as other platforms show it. Pure: no calls, no items."""

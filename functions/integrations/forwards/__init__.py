@@ -1,0 +1,1 @@
+"""Domain events that are posted to integrations as messages."""

@@ -1,0 +1,319 @@
+"""What was captured goes out in order, once, on the target's terms, and says what became of it."""
+
+import time
+
+import pytest
+
+from functions.forwarding.accounts.store import StoredAccount
+from functions.forwarding.bots import store as bots
+from functions.forwarding.capture import intake
+from functions.forwarding.delivery import attempts, forward
+from functions.forwarding.mappings import store as mappings
+from hub import pacing
+from hub.connectors import callbacks
+from hub.store import table
+from tests.conftest import Clock
+from tests.contract import memory
+from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.unit.forwarding.flow import (
+    Lambda,
+    changed_event,
+    discord_bot,
+    discord_took,
+    new_account,
+    new_mapping,
+    rows,
+    said_event,
+    telegram_bot,
+)
+
+pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots come at once, but where a target asked for patience."""
+    reserve = pacing.reserve
+    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
+
+
+@pytest.fixture
+def account(aws: None) -> StoredAccount:
+    return new_account()
+
+
+def capture(account: StoredAccount, *events: dict[str, object]) -> int:
+    return intake.take("default", account, callbacks.readable(intake.heard, events))
+
+
+def contents(fake: Fake) -> list[str]:
+    return [asked.json["content"] for asked in fake.asked]
+
+
+def limited(seconds: float) -> Reply:
+    return told({"message": "You are being rate limited.", "retry_after": seconds, "global": False}, 429)
+
+
+UNKNOWN = told({"message": "Unknown Webhook", "code": 10015}, 404)
+BROKEN = Reply(502, b"<html>")
+
+
+def test_messages_go_in_order_and_tell_of_it(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
+    mapping = new_mapping(discord_bot(discord), sender_prefix=True)
+    discord.will(*(discord_took(n) for n in range(1, 4)))
+    capture(account, said_event(1, "**你好**"), said_event(2), said_event(3))
+    assert worker.run() == 0
+    assert contents(discord) == ["**明明**: **你好**", "**明明**: 第2条", "**明明**: 第3条"]
+    assert [asked.json["allowed_mentions"] for asked in discord.asked] == [{"parse": []}] * 3
+    found = rows()
+    assert [(row.number, row.status, row.provider_ids) for row in found] == [
+        (3, "success", ["3"]),
+        (2, "success", ["2"]),
+        (1, "success", ["1"]),
+    ]
+    assert found[-1].content == "你好"
+    assert (found[0].mapping_id, found[0].latency_ms, found[0].message_type) == (mapping, 0, "kmarkdown")
+    [first, *_] = memory.told()
+    assert first["type"] == "forward.succeeded"
+    assert first["data"]["provider_ids"] == ["1"]
+
+
+def test_a_message_is_forwarded_once_to_each_mapping(worker: Lambda, discord: Fake, telegram: Fake) -> None:
+    account, other = new_account(), new_account()
+    new_mapping(discord_bot(discord))
+    new_mapping(telegram_bot(telegram), "-100123")
+    discord.will(discord_took())
+    telegram.will(told({"ok": True, "result": {"message_id": 7, "chat": {"id": -100123}}}))
+    event = said_event(1)
+    assert capture(account, event) == 2
+    worker.run()
+    # Another account, or a poll, brings it again after SQS has forgotten it.
+    capture(other, event)
+    worker.put(intake_body(other, event))
+    assert worker.run() == 0
+    assert (len(discord.asked), len(telegram.asked), len(rows())) == (1, 1, 2)
+
+
+def intake_body(account: StoredAccount, event: dict[str, object]) -> str:
+    from functions.forwarding import captured
+
+    [told_of] = callbacks.readable(intake.heard, [event])
+    [route, *_] = mappings.routes("default", told_of.channel_id)
+    return captured.message(intake._for("default", account, route, told_of, 0)).body
+
+
+def test_who_must_wait_has_those_behind_it_wait_and_no_other_mapping(
+    worker: Lambda, discord: Fake, telegram: Fake, account: StoredAccount, clock: Clock
+) -> None:
+    new_mapping(discord_bot(discord))
+    new_mapping(telegram_bot(telegram), "-100123")
+    discord.will(limited(30), discord_took(1), discord_took(2))
+    telegram.will(*(told({"ok": True, "result": {"message_id": n, "chat": {"id": 1}}}) for n in (1, 2)))
+    capture(account, said_event(1), said_event(2))
+    assert worker.run() == 2
+    assert (contents(discord), len(telegram.asked)) == (["第1条"], 2)
+    [waiting] = rows("pending")
+    assert (waiting.attempts, waiting.error) == (1, {"code": "429", "message": "You are being rate limited."})
+    clock.advance(31)
+    assert worker.run() == 0
+    assert contents(discord) == ["第1条", "第1条", "第2条"]
+    assert {row.status for row in rows()} == {"success"}
+    assert rows("pending") == []
+
+
+def test_a_target_that_is_down_is_asked_less_and_less_often_for_a_day(
+    worker: Lambda, discord: Fake, account: StoredAccount, clock: Clock
+) -> None:
+    new_mapping(discord_bot(discord))
+    capture(account, said_event(1), said_event(2))
+    waits = []
+    discord.will(BROKEN, *[BROKEN] * 150, discord_took())
+    worker.run()
+    while rows("pending"):
+        started = clock.seconds
+        asked = len(discord.asked)
+        while len(discord.asked) == asked and clock.seconds - started < 2000:
+            clock.advance(4 if clock.seconds - started < 64 else 64)
+            worker.run()
+        waits.append(clock.seconds - started)
+        if len(waits) > 130:
+            break
+    assert waits[:3] == [4, 16, 64]
+    assert max(waits[:-1]) <= attempts.MAX_WAIT_MS / 1000 + 128
+    # Both have failed, the second at once: neither is tried for ever, and neither blocks what comes after.
+    assert [row.status for row in rows()] == ["failed", "failed"]
+    assert clock.seconds - Clock.START >= 86_400 - 2000
+    discord.replies[:] = [discord_took()]
+    capture(account, said_event(3))
+    assert worker.run() == 0
+    assert rows()[0].status == "success"
+
+
+def test_what_a_target_refuses_fails_at_once_and_the_next_goes_on(
+    worker: Lambda, discord: Fake, account: StoredAccount
+) -> None:
+    new_mapping(discord_bot(discord))
+    discord.will(told({"message": "Invalid Form Body", "code": 50035}, 400), discord_took())
+    capture(account, said_event(1), said_event(2))
+    assert worker.run() == 0
+    failed, sent = sorted(rows(), key=lambda row: row.number)
+    assert (failed.status, failed.error) == ("failed", {"code": "50035", "message": "Invalid Form Body"})
+    assert sent.status == "success"
+    assert [event["type"] for event in memory.told()] == ["forward.failed", "forward.succeeded"]
+
+
+def test_a_bot_that_is_not_wanted_any_more_is_disabled(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
+    bot = discord_bot(discord)
+    new_mapping(bot)
+    discord.will(UNKNOWN)
+    capture(account, said_event(1))
+    worker.run()
+    capture(account, said_event(2))
+    worker.run()
+    assert len(discord.asked) == 1
+    now = bots.get("default", bot.id)
+    assert (now.status, now.error) == ("error", {"code": "10015", "message": "Unknown Webhook"})
+    assert [row.error and row.error["code"] for row in rows()] == ["bot_disabled", "10015"]
+    assert [event["type"] for event in memory.told()].count("forward_bot.disabled") == 1
+
+
+def test_a_message_in_parts_goes_on_where_it_was_interrupted(
+    worker: Lambda, discord: Fake, account: StoredAccount, clock: Clock
+) -> None:
+    new_mapping(discord_bot(discord))
+    discord.will(discord_took(1), limited(10), discord_took(2), discord_took(3))
+    capture(account, said_event(1, "字" * 5000))
+    assert worker.run() == 1
+    [waiting] = rows("pending")
+    assert waiting.provider_ids == ["1"]
+    clock.advance(11)
+    worker.run()
+    [sent] = rows()
+    assert (sent.status, sent.provider_ids, sent.texts) == ("success", ["1", "2", "3"], 3)
+    assert "".join([contents(discord)[place] for place in (0, 2, 3)]) == "字" * 5000
+
+
+def test_an_edit_changes_the_message_and_a_deletion_takes_it_back(
+    worker: Lambda, discord: Fake, account: StoredAccount
+) -> None:
+    new_mapping(discord_bot(discord), sender_prefix=True)
+    discord.will(discord_took(41), discord_took(42), discord_took(41), Reply(204), Reply(204))
+    capture(account, said_event(1, "字" * 2500))
+    worker.run()
+    capture(account, changed_event(1, "updated_message", content="改过的", updated_at=1612779254182))
+    worker.run()
+    edit, shorter = discord.asked[2:]
+    assert (edit.method, edit.path) == ("PATCH", "/api/webhooks/123456/abc-DEF/messages/41")
+    assert edit.json["content"] == "**明明**: 改过的"
+    assert (shorter.method, shorter.path) == ("DELETE", "/api/webhooks/123456/abc-DEF/messages/42")
+    [now] = rows()
+    assert (now.content, now.provider_ids, now.status, bool(now.edited_at)) == ("改过的", ["41"], "success", True)
+    capture(account, changed_event(1, "deleted_message"))
+    worker.run()
+    assert (discord.asked[-1].method, discord.asked[-1].path) == ("DELETE", "/api/webhooks/123456/abc-DEF/messages/41")
+    assert rows()[0].withdrawn_at
+    changes = [event["data"]["change"] for event in memory.told()]
+    assert changes == ["message", "edit", "delete"]
+    # Of what was never forwarded, and of what was taken back, nothing is changed.
+    capture(
+        account, changed_event(2, "deleted_message"), changed_event(1, "updated_message", content="x", updated_at=2)
+    )
+    worker.run()
+    assert len(discord.asked) == 5
+
+
+def test_a_change_that_the_target_cannot_carry_out_says_so(worker: Lambda, account: StoredAccount) -> None:
+    from tests.unit.forwarding.flow import new_bot
+
+    with Fake(Reply(200, b"ok")) as slack:
+        new_mapping(new_bot("slack", {"webhook_url": f"{slack.url}/services/T0/B0/x"}))
+        capture(account, said_event(1), changed_event(1, "deleted_message"))
+        worker.run()
+    [row] = rows()
+    assert (row.status, row.withdrawn_at) == ("success", None)
+    assert row.error
+    assert row.error["code"] == "not_possible"
+    assert memory.told()[-1]["type"] == "forward.failed"
+
+
+def test_a_mapping_that_is_switched_off_or_gone_forwards_nothing(
+    worker: Lambda, discord: Fake, account: StoredAccount
+) -> None:
+    from dataclasses import replace
+
+    mapping = new_mapping(discord_bot(discord))
+    capture(account, said_event(1))
+    before = mappings.get("default", mapping)
+    mappings.replace("default", before, replace(before, enabled=False, version=2))
+    worker.run()
+    assert rows()[0].error == {"code": "mapping_disabled", "message": "the mapping is switched off"}
+    capture(account, said_event(2))
+    assert worker.bodies() == []
+    mappings.replace("default", mappings.get("default", mapping), replace(before, version=3))
+    capture(account, said_event(3))
+    mappings.remove("default", mappings.get("default", mapping))
+    worker.run()
+    assert (len(rows()), discord.asked) == (1, [])
+
+
+class Slow(Fake):
+    """Answers when what is in flight has become less, or never has."""
+
+    def answer(self, asked: Asked) -> Reply:
+        sqs = memory.client("sqs")
+        url = sqs.get_queue_url(QueueName="ForwardQueue.fifo")["QueueUrl"]
+        name = "ApproximateNumberOfMessagesNotVisible"
+        for _ in range(100):
+            told_of = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
+            if told_of[name] == "1":
+                return discord_took()
+            time.sleep(0.05)
+        return BROKEN
+
+
+def test_a_slow_mapping_lets_the_others_of_its_batch_go(
+    worker: Lambda, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.2)
+    telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
+    with Slow() as discord:
+        new_mapping(discord_bot(discord))
+        new_mapping(telegram_bot(telegram), "-100123")
+        capture(account, said_event(1))
+        batch = [*worker.received(), *worker.received()]
+        assert len(batch) == 2
+        assert worker.take(batch) == []
+    assert [row.status for row in rows()] == ["success", "success"]
+
+
+def test_a_mapping_that_cannot_be_worked_on_keeps_no_other_from_being_done(
+    worker: Lambda, discord: Fake, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_mapping(discord_bot(discord))
+    new_mapping(telegram_bot(telegram), "-100123")
+    telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
+    send = attempts.send
+
+    def fail(target: attempts.Target, *given: object) -> object:
+        if target.bot.platform == "discord":
+            raise KeyError("an item that is not what it should be")
+        return send(target, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attempts, "send", fail)
+    capture(account, said_event(1))
+    batch = [*worker.received(), *worker.received()]
+    with pytest.raises(KeyError):
+        worker.take(batch)
+    assert [row.target_platform for row in rows()] == ["telegram"]
+
+
+def test_a_row_stays_below_two_write_units(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
+    new_mapping(discord_bot(discord), sender_prefix=True)
+    discord.will(discord_took(1_288_231_231_231))
+    capture(account, said_event(1, "今晚八点活动开始，请大家准时参加"))
+    worker.run()
+    [item] = [item for item in memory.stored() if item["pk"]["S"].startswith("T#default#FORWARD#")]
+    from tests.benchmarks.capacity import item_size
+
+    assert item_size(item) <= 2048
+    assert table.get(table.entities(), {"pk": item["pk"]["S"], "sk": item["sk"]["S"]})
