@@ -24,6 +24,7 @@ _LOCAL_PARAMETERS = {
     "AllowLoopbackTargets": "true",
     # The tenant that BootstrapFunction makes where none is named.
     "PublicForwarderTenant": "default",
+    "PublicMessagingTenant": "default",
 }
 _PUSH_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 _STACK_SECONDS = 300

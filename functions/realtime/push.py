@@ -10,6 +10,7 @@ from typing import Any
 from functions.realtime import sockets, store
 from functions.realtime.connections import GROUP, PERMISSION
 from hub import auth, queues, times
+from hub.errors import Unavailable
 from hub.store import keys
 from hub.telemetry import count, lambda_handler, logger
 
@@ -21,18 +22,26 @@ _MAX_CREDENTIALS = 100
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Push a batch of events from SQS; what is none that can be pushed goes to the dead letters alone."""
     messages, broken = queues.read(event, "type", "tenant", "data", within="detail")
-    by_tenant: dict[str, list[str]] = {}
+    by_tenant: dict[str, dict[str, str]] = {}
     for message_id, message in messages.items():
         try:
             if (text := pushed(message)) is not None:
-                by_tenant.setdefault(_tenant(message), []).append(text)
+                by_tenant.setdefault(_tenant(message), {})[message_id] = text
         except (KeyError, TypeError, ValueError):
             logger().exception("an event cannot be pushed", extra={"message_id": message_id})
             count("BrokenMessages")
             broken.append(message_id)
-    for tenant, texts in by_tenant.items():
-        push(tenant, texts)
-    return queues.failures(broken)
+    again = [message_id for tenant, texts in by_tenant.items() for message_id in _push(tenant, texts)]
+    return queues.failures([*broken, *again])
+
+
+def _push(tenant: str, texts: Mapping[str, str]) -> list[str]:
+    """Push a tenant's messages; answers with those that come again: no other tenant's do for it."""
+    try:
+        push(tenant, list(texts.values()))
+    except Unavailable:
+        return list(texts)
+    return []
 
 
 def push(tenant: str, texts: list[str]) -> None:

@@ -1,7 +1,9 @@
 """The whole description: each route becomes an operation, told in the wire style of its group."""
 
+import functools
 import inspect
 import json
+import operator
 import tomllib
 import types
 from http import HTTPStatus
@@ -19,12 +21,12 @@ from functions.messaging import callbacks as callbacks_api
 from functions.support.tickets import api as tickets_api
 from hub.auth import BUCKET_LIMITS, LIMITS
 from hub.store.paging import CursorPage, OffsetPage
-from hub.web.request import FORM, JSON, Raw, Versioned
+from hub.web.request import FORM, JSON, Accepted, Raw, Versioned
 from hub.web.resolver import MAX_ID_LENGTH, Api, Route
 from local.openapi import answers, deliveries, lists
 from local.openapi.discovery import Resolver, resolvers
 from local.openapi.examples import EXAMPLES
-from local.openapi.samples import Schema
+from local.openapi.samples import Schema, any_of
 from local.openapi.shapes import Shapes
 
 FILE = "functions/reference/openapi.json"
@@ -56,7 +58,11 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "X-RateLimit-Reset": ("When the next minute begins, in epoch seconds.", {"type": "integer"}),
     "Retry-After": ("Seconds until a retry makes sense.", {"type": "integer"}),
     "WWW-Authenticate": ("`Bearer`; at the OAuth endpoints `Basic`.", {"type": "string"}),
-    "Location": ("Where the browser goes on to.", {"type": "string", "format": "uri-reference"}),
+    "Link": ("Where a list goes on (RFC 8288).", {"type": "string"}),
+    "Location": (
+        "Where the browser goes on, or where work in the background shows how far it is.",
+        {"type": "string", "format": "uri-reference"},
+    ),
     "ETag": ("The version of what is shown.", {"type": "string"}),
     "Content-Language": ("The language of the messages.", {"enum": ["zh-CN", "en-US"]}),
     "Idempotency-Replayed": ("`true` on the stored answer of an earlier request.", {"const": "true"}),
@@ -242,6 +248,10 @@ class _Operation:
             responses["304"] = {"description": HTTPStatus(304).phrase, "headers": _references(names)}
         for status in self._errors():
             responses[str(status)] = {"$ref": f"#/components/responses/{self._error_name(status)}"}
+        if any(get_origin(one) is Accepted for one in _alternatives(self.hints.get("return"))):
+            headers = _references([*self._success_headers(), "Location"])
+            accepted = {"description": HTTPStatus(202).phrase, "headers": headers, "content": self._content()}
+            responses["202"] = accepted
         return responses | {str(status): self._raw_response(status) for status in self._raw_statuses()}
 
     def _raw(self) -> tuple[str, list[int]] | None:
@@ -271,7 +281,8 @@ class _Operation:
         """The alternatives of an answer that the style wraps."""
         if self._is_versioned():
             return list(get_args(self.hints["return"]))
-        return [one for one in _alternatives(self.hints["return"]) if not _is_raw(one)]
+        alternatives = _alternatives(self.hints["return"])
+        return [one for one in alternatives if not _is_raw(one) and get_origin(one) is not Accepted]
 
     def _is_versioned(self) -> bool:
         """Whether the answer has an `ETag`."""
@@ -290,13 +301,17 @@ class _Operation:
         raw = self._raw()
         content: dict[str, Any] = {raw[0]: {}} if raw else {}
         wrapped = self._wrapped()
-        if {get_origin(one) for one in wrapped} == {OffsetPage, CursorPage}:
-            ((item,), *_) = (get_args(one) for one in wrapped)
+        pages = [one for one in wrapped if get_origin(one) in (OffsetPage, CursorPage)]
+        others = [one for one in wrapped if one not in pages]
+        schemas = []
+        if others:
+            schemas.append(answers.one(self.api.style, self.shapes.answer(_united(others))))
+        if pages:
+            ((item,), *_) = (get_args(one) for one in pages)
             row = self.shapes.answer(item, part=self.route.list_of is not None)
-            content[JSON] = {"schema": answers.page(self.api.style, row)}
-        elif wrapped:
-            annotation = wrapped[0] if raw or self._is_versioned() else self.hints["return"]
-            content[JSON] = {"schema": answers.one(self.api.style, self.shapes.answer(annotation))}
+            schemas.append(answers.page(self.api.style, row))
+        if schemas:
+            content[JSON] = {"schema": any_of(schemas)}
         return content
 
     def _errors(self) -> list[int]:
@@ -342,6 +357,9 @@ class _Operation:
             names.append("Content-Language")
         if self._is_versioned():
             names.append("ETag")
+        pages = any(get_origin(one) is OffsetPage for one in _alternatives(self.hints.get("return")))
+        if pages and not self.api.style.pages_in_body:
+            names.append("Link")
         if not self.route.public:
             names += _RATE_HEADERS
         if self._is_idempotent():
@@ -352,6 +370,11 @@ class _Operation:
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
     """What a union is of; anything else is its own only alternative."""
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+
+
+def _united(alternatives: list[Any]) -> Any:
+    """The union of annotations."""
+    return functools.reduce(operator.or_, alternatives)
 
 
 def _is_raw(annotation: Any) -> bool:

@@ -156,6 +156,65 @@ _THIRD_PARTY_MESSAGE: dict[str, Any] = {
     "type": "text",
     "metadata": {"conversationId": "conv-001"},
 }
+_FORWARD_LOG = {
+    "id": 1,
+    "kook_message_id": "msg_123",
+    "kook_channel_id": "channel_456",
+    "content": "测试消息",
+    "message_type": "text",
+    "sender_name": "用户A",
+    "target_platform": "discord",
+    "target_channel": "discord_ch_789",
+    "status": "success",
+    "error_message": None,
+    "latency_ms": 1234,
+    "created_at": "2025-10-19T15:30:00",
+}
+_FORWARD_STATISTICS = {
+    "total": 1234,
+    "success": 1200,
+    "failed": 34,
+    "success_rate": 97.2,
+    "avg_latency_ms": 1234,
+    "by_platform": {"discord": 600, "telegram": 400, "feishu": 234},
+}
+_SYSTEM_STATUS = {
+    "service_running": True,
+    "redis_connected": True,
+    "queue_size": 5,
+    "account_count": 2,
+    "active_accounts": 2,
+    "bot_count": 3,
+    "mapping_count": 6,
+    "uptime_seconds": 3600,
+    "version": "1.8.1",
+}
+_CACHE_STATISTICS = {
+    "cache_size": 1234,
+    "hit_rate": 0.85,
+    "miss_rate": 0.15,
+    "total_hits": 5000,
+    "total_misses": 882,
+}
+_HEALTH_CHECK = {
+    "status": "healthy",
+    "components": {
+        "redis": {"status": "up", "latency_ms": 5},
+        "database": {"status": "up", "latency_ms": 4},
+        "worker": {"status": "running"},
+        "scrapers": {"total": 2, "active": 2},
+    },
+    "timestamp": "2025-10-19T15:30:00",
+}
+_UPDATE_CHECK = {
+    "current_version": "1.8.1",
+    "latest_version": "1.8.2",
+    "update_available": True,
+    "release_notes": "...",
+    "download_url": "https://...",
+    "message": None,
+}
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     # Document 1 section 1; its year of expiry is moved on, so that the example can be sent.
     "NewApiKey": {
@@ -424,6 +483,38 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "createdAt": "2024-01-01T00:00:00.000Z",
         "updatedAt": "2024-01-01T00:00:00.000Z",
     },
+    "NewContactSync": {"userId": "user-uuid"},
+    "ThirdPartyContact": {
+        "id": "contact-001",
+        "platform": "whatsapp",
+        "platformUserId": "+8613800138000",
+        "name": "张三",
+        "avatar": "https://example.com/avatar.jpg",
+        "userId": "user-uuid",
+        "syncedAt": "2024-01-01T00:00:00.000Z",
+    },
+    "ContactSync": {
+        "id": "sync-001",
+        "platform": "whatsapp",
+        "userId": "user-uuid",
+        "status": "running",
+        "synced": 1200,
+        "error": None,
+        "startedAt": "2024-01-01T00:00:00.000Z",
+        "endedAt": None,
+    },
+    "ReceivedMessage": {
+        "id": "msg-002",
+        "platform": "whatsapp",
+        "integrationId": "int-001",
+        "messageId": "wamid.HBgNODYxMzgwMDEzODAwMBUCABIYFjNFQjA",
+        "from": "+8613800138000",
+        "name": "张三",
+        "content": "你好，我想咨询产品",
+        "type": "text",
+        "attachments": [],
+        "createdAt": "2024-01-01T00:00:00.000Z",
+    },
     # Document 1 section 4.
     "NewWebhook": {
         "url": "https://your-app.com/webhook",
@@ -469,4 +560,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **_FIGURES,
         "hours": [{"hour": "2024-01-15T10:00:00Z", **_FIGURES}],
     },
+    "ForwardLog": _FORWARD_LOG,
+    "ForwardStatistics": _FORWARD_STATISTICS,
+    "SystemStatus": _SYSTEM_STATUS,
+    "CacheStatistics": _CACHE_STATISTICS,
+    "HealthCheck": _HEALTH_CHECK,
+    "UpdateCheck": _UPDATE_CHECK,
 }

@@ -12,6 +12,7 @@ from tests.benchmarks import (
     device_commands,
     devices,
     files,
+    forward_figures,
     identity,
     integrations,
     orders,
@@ -51,6 +52,7 @@ def subjects() -> list[Subject]:
         *devices.subjects(),
         *device_commands.subjects(),
         *statistics.subjects(),
+        *forward_figures.subjects(),
         *_reference(),
         *_workers(),
     ]
@@ -381,6 +383,7 @@ def _workers() -> list[Subject]:
         *plugins.workers(),
         *integrations.workers(),
         *realtime.workers(),
+        *forward_figures.workers(),
         Subject("publisher, 10 changes", PUBLISHER, _publish(10), 10),
         Subject("publisher, 1 change", PUBLISHER, _publish(1)),
         Subject("fan_out, 10 events", FAN_OUT, _fan_out(10), 10),

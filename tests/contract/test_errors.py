@@ -52,6 +52,7 @@ BODIES: dict[str, Any] = {
     },
     "PATCH /v1/orders/{order_id}": {"note": "a"},
     "POST /third-party/{platform}/messages": {"to": "42", "from": "a", "content": "a"},
+    "POST /third-party/{platform}/contacts/sync": {"userId": "user-uuid"},
     "POST /v1/tickets": {"title": "a"},
     "PATCH /v1/tickets/{ticket_id}": {"status": "closed"},
     "POST /v1/tickets/{ticket_id}/comments": {"text": "a"},
@@ -177,12 +178,15 @@ READING = {"POST /v1/customers/exports"}
 
 
 def test_reads_need_read_changes_write_and_administration_admin() -> None:
-    administration = ("/v1/api-keys", "/v1/audit-log", "/v1/oauth/apps", "/v1/users")
+    administration = ("/v1/api-keys", "/v1/audit-log", "/v1/oauth/apps", "/v1/users", *_OF_THE_SYSTEM)
     for key, (_, route) in RESOLVERS.items():
         if route.public or key == "POST /api/auth/change-password":
             continue
         expected = "read" if route.method == "GET" or key in READING else "write"
         assert (key, route.permission) == (key, "admin" if route.path.startswith(administration) else expected)
+
+
+_OF_THE_SYSTEM = ("/api/logs/clear", "/api/system/start", "/api/system/stop", "/api/system/restart")
 
 
 def _made(deployment: Deployment, path: str) -> str:

@@ -200,6 +200,7 @@ def _forward(caller: events.Caller) -> None:
     from functions.forwarding import state
     from functions.forwarding.bots import store as bots
     from functions.forwarding.messages import store
+    from functions.forwarding.system import status
 
     row = store.StoredMessage(
         id="6b1f0d2e-6f2a-4a6e-9d3c-0c6f5c1c7a11",
@@ -226,6 +227,7 @@ def _forward(caller: events.Caller) -> None:
     store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
     for running in (False, True):
         state.set_running(caller, running)
+        status.tell(caller)
     now = times.now_ms()
     bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
     bots.add(caller.tenant, bot)

@@ -29,6 +29,7 @@ PUBLIC = {
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /docs",
+    "GET /health",
     "GET /oauth/authorize",
     "GET /openapi.json",
     "GET /v1/oauth/authorize",

@@ -18,6 +18,7 @@ from local.openapi.examples import EXAMPLES
 from tests.contract import memory
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
+from tests.contract.described_figures import use_forward_figures
 from tests.contract.described_files import use_files
 from tests.contract.described_plugins import use_plugins
 from tests.contract.messaging import CONFIGS, wrote
@@ -115,7 +116,9 @@ def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Client:
     return client
 
 
-def test_real_answers_are_what_the_description_says(client: Client, server: Server, receiver: str) -> None:
+def test_real_answers_are_what_the_description_says(
+    client: Client, server: Server, receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use_api_keys(client)
     use_webhooks(client, receiver)
     use_users(client)
@@ -129,6 +132,7 @@ def test_real_answers_are_what_the_description_says(client: Client, server: Serv
     use_plugins(client, receiver)
     use_messaging(client, receiver)
     use_statistics(client)
+    use_forward_figures(client, monkeypatch)
     use_oauth(server)
     use_oauth_wrongly(server)
     use_sign_in(server)
@@ -349,6 +353,14 @@ def use_messaging(client: Client, receiver: str) -> None:
         client(f"GET {place}", query=query, platform="telegram")
     client("GET /third-party/{platform}/received", platform="telegram")
     client(f"GET {place}", platform="line")
+    contacts, user = "/third-party/{platform}/contacts", {"userId": "user-uuid"}
+    for platform in ("telegram", "wechat"):
+        client(f"POST {contacts}/sync", user, platform=platform)
+    for query in (user, {**user, "cursor": ""}, {**user, "platformUserId": "+8613800138000"}, {}):
+        client(f"GET {contacts}", query=query, platform="telegram")
+    for query in (user, {"userId": "another"}):
+        client(f"GET {contacts}/sync", query=query, platform="telegram")
+    assert [one.status for one in client.exchanges[-8:]] == [200, 422, 200, 200, 200, 400, 200, 404]
     use_callbacks(client)
 
 
@@ -474,7 +486,7 @@ def check(exchange: Exchange) -> None:
     response = OPERATIONS[exchange.route]["responses"][str(exchange.status)]
     if "$ref" in response:
         response = DESCRIPTION["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    optional = {"Idempotency-Replayed", "Retry-After"}
+    optional = {"Idempotency-Replayed", "Link", "Retry-After"}
     assert set(response["headers"]) - optional <= set(exchange.headers)
     if "content" not in response:
         assert exchange.body == ""

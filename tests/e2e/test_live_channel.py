@@ -5,15 +5,12 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functions.forwarding.messages import store
-from functions.forwarding.messages.store import StoredMessage
-from hub import ids, times
+from tests.e2e.forwarded import forward
 from tests.e2e.listening import Listeners
 from tests.e2e.polling import eventually
 from tests.e2e.running import ROOT, Client, RunningStack
@@ -25,37 +22,6 @@ NODE = ROOT / "tests" / "node"
 def listeners(stack: RunningStack) -> Iterator[Listeners]:
     with Listeners(stack.description["ws_url"]) as opened:
         yield opened
-
-
-def forward(stack: RunningStack, tenant: str, content: str = "测试消息", **changes: Any) -> str:
-    """Write a row of a message that was forwarded, as the forwarder does; answers with its id."""
-    now = times.now_ms()
-    row = StoredMessage(
-        id=ids.new("msg"),
-        mapping_id="0000000001",
-        number=1,
-        bot_id="0000000001",
-        channel="9876543210",
-        target_platform="discord",
-        target_channel="discord_ch_789",
-        sender_name="用户A",
-        message_type="text",
-        content=content,
-        status="success",
-        error=None,
-        latency_ms=1200,
-        attempts=1,
-        provider_ids=["1"],
-        created_at=now - 1200,
-        updated_at=now,
-    )
-    row = replace(row, **changes)
-    told = (store.failed if row.status == "failed" else store.succeeded)(tenant, row)
-    with pytest.MonkeyPatch.context() as patched:
-        for name in ("TABLE_NAME", "ACTIVITY_TABLE_NAME"):
-            patched.setenv(name, stack.physical_ids["Table" if name == "TABLE_NAME" else "ActivityTable"])
-        stack.data.put_item(**store.operation(tenant, None, row, told).parameters())
-    return row.id
 
 
 def heard(told: list[Any]) -> list[str]:
@@ -133,6 +99,9 @@ def test_the_credential_may_come_in_four_ways_and_is_needed(
         {"protocols": ["bearer", "wrong"]},
     ):
         assert listeners.refusal(**refused) == 401
+    administrator = {name: stack.description[f"admin_{name}"] for name in ("email", "password")}
+    signed_in = stack.first_client().post("/api/auth/login", administrator).json()
+    listeners.open({"Authorization": f"Bearer {signed_in['token']}"})
     deaf = api.new_key("deaf", permissions=["webhooks:read"])["key"]
     assert listeners.refusal({"X-API-Token": deaf}) == 403
     listeners.say(told[0], "ping")

@@ -16,6 +16,8 @@ HTTP_ANSWERS = {
     "customers": 401,
     "device-commands": 401,
     "devices": 401,
+    "forward-logs": 401,
+    "forward-system": 401,
     "integrations": 401,
     "live-connections": 401,
     "login": 401,

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from functions.messaging.contacts import runs
+from functions.messaging.contacts import store as store_of_contacts
+from functions.messaging.contacts.store import StoredContact
 from functions.messaging.messages import service, store
 from tests.conftest import Deployment
+from tests.contract.connectors.fakes import Fake, told
 from tests.contract.messaging import became, connect, wechat_query, wrote
 from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
@@ -71,6 +75,37 @@ def test_messaging_heard(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.batch(*bodies) == {"batchItemFailures": []}
     assert service.status("default", "whatsapp", made) == "read"
     assert work.used == granted("MessagingHeardFunction")
+
+
+def test_messaging_contacts(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(Deployment("default", tenant), "whatsapp")
+    work = Work("MessagingContactsFunction", tenant, monkeypatch)
+    contacts = "/third-party/{platform}/contacts"
+    for user in ("a", "b"):
+        store_of_contacts.put_many("default", "whatsapp", user, [StoredContact("gone", "a", None, 1)])
+        assert work.request(f"POST {contacts}/sync", {"userId": user}, platform="whatsapp") == []
+    for query in ({"userId": "a"}, {"userId": "a", "platformUserId": "b"}):
+        event = work.event(f"GET {contacts}", platform="whatsapp") | {"queryStringParameters": query}
+        assert work.run(event)["statusCode"] == 200
+    assert work.run(work.event(f"POST {contacts}/sync", {"userId": "a"}, platform="telegram"))["statusCode"] == 422
+    # Which goes on in the background.
+    monkeypatch.setattr("functions.messaging.contacts.service.SECONDS", 0)
+    assert work.request(f"POST {contacts}/sync", {"userId": "a"}, platform="whatsapp") == []
+    with Fake(told([{"number": "+49"}])) as fake:
+        connect(Deployment("default", tenant), "signal", base_url=fake.url)
+        monkeypatch.undo()
+        other = Work("MessagingContactsFunction", tenant, monkeypatch)
+        assert len(other.request(f"POST {contacts}/sync", {"userId": "a"}, platform="signal")) == 1
+    assert work.used | other.used == granted("MessagingContactsFunction")
+
+
+def test_contact_sync(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Fake(told([{"number": "+49"}])) as fake:
+        connect(Deployment("default", tenant), "signal", base_url=fake.url)
+        begun = runs.begin("default", "signal", "a", "req_1")
+        work = Work("ContactSyncFunction", tenant, monkeypatch)
+        assert work.run(runs.state("default", begun))["status"] == "succeeded"
+    assert work.used == granted("ContactSyncFunction")
 
 
 def test_messaging_replies(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

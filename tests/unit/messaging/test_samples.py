@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from functions.messaging.contacts import people, runs, store
 from functions.messaging.messages import service
 from functions.messaging.messages.models import ListParameters, MessageParameters
 from functions.messaging.received import service as received
 from hub import ids
 from tests.contract import memory
-from tests.unit.test_samples import connect, invoke, sample
+from tests.unit.test_samples import connect, invoke, sample, sample_key
+
+__all__ = ["sample_key"]
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -37,3 +40,29 @@ def test_messaging_replies() -> None:
     assert invoke("MessagingRepliesFunction") == invoke("MessagingRepliesFunction") == {"batchItemFailures": []}
     (made,) = service.listed("default", "whatsapp", MessageParameters()).items
     assert (made["to"], made["content"], made["status"]) == ("+8613800138000", "您好，请问需要什么帮助？", "pending")
+
+
+@pytest.fixture
+def somebody(aws: None) -> None:
+    """A WhatsApp number that somebody wrote to."""
+    number = connect("whatsapp", phone_number_id="106540352242922", access_token="EAAJB-whatsapp-access-token")
+    people.remember("default", number, "+8613800138000", "张三", "https://example.com/avatar.jpg")
+
+
+@pytest.mark.usefixtures("aws", "sample_key", "somebody")
+def test_messaging_contacts() -> None:
+    answer = invoke("MessagingContactsFunction")
+    assert answer["statusCode"] == 200, answer["body"]
+    (found,) = json.loads(answer["body"])
+    assert (found["platformUserId"], found["name"], found["userId"]) == ("+8613800138000", "张三", "user-uuid")
+
+
+@pytest.mark.usefixtures("aws", "somebody")
+def test_contact_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "new", lambda *_: sample("ContactSyncFunction")["id"])
+    runs.begin("default", "whatsapp", "user-uuid", "req_sample")
+    assert invoke("ContactSyncFunction") == {"status": "succeeded", "wait_seconds": 0, "number": 1}
+    assert invoke("ContactSyncFunction")["status"] == "succeeded", "the step is repeated"
+    found = store.get("default", "whatsapp", "user-uuid", "+8613800138000")
+    assert found is not None
+    assert found.avatar == "https://example.com/avatar.jpg"

@@ -123,6 +123,7 @@ def test_every_dead_letter_queue_knows_where_its_letters_go(stack: StackInMemory
         "DeviceEventsDeadLetterQueue": "DeviceEventsQueue",
         "FileUploadsDeadLetterQueue": "FileUploadsQueue",
         "LivePushDeadLetterQueue": "LivePushQueue",
+        "ForwardFiguresDeadLetterQueue": "ForwardFiguresQueue",
     }
 
 

@@ -10,6 +10,7 @@ from botocore.client import BaseClient
 from functions.realtime import push, store
 from functions.realtime.store import LiveConnection
 from hub import auth, events, times
+from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
@@ -135,6 +136,23 @@ def test_a_tenant_without_connections_costs_one_query(tenant: str, monkeypatch: 
     monkeypatch.setattr(BaseClient, "_make_api_call", note)
     run(*(forwarded("acme") for _ in range(10)))
     assert calls == ["Query"]
+
+
+def test_a_tenant_that_cannot_be_looked_up_now_comes_again_alone(
+    tenant: str, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(tenant, "c1")
+    of = store.of
+
+    def busy(name: str) -> Any:
+        if name == "busy":
+            raise Unavailable
+        return of(name)
+
+    monkeypatch.setattr(store, "of", busy)
+    answer = run(forwarded("busy"), forwarded("acme"), forwarded("busy"))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
+    assert sockets.posted == {"c1": [LOG]}
 
 
 @pytest.mark.parametrize(

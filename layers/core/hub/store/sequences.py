@@ -34,6 +34,11 @@ def padded(number: int) -> str:
     return f"{number:0{DIGITS}}"
 
 
+def is_padded(text: str) -> bool:
+    """Whether a text is an id as a sort key."""
+    return len(text) == DIGITS and text.isascii() and text.isdecimal()
+
+
 def place(text: str) -> str:
     """The sort key of an id as a caller writes it. Raises `NotFound` for what is no id."""
     if not _ID.match(text):

@@ -206,6 +206,14 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted(Generic[T]):
+    """An answer to what goes on in the background: a 202, whose `Location` shows how far it is."""
+
+    data: T
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Versioned(Generic[T]):
     """An answer with the version of the resource it shows, which goes out as its `ETag`."""
 

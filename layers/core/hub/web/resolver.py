@@ -29,7 +29,7 @@ from hub.errors import Forbidden, HubError, NotFound, Unavailable
 from hub.store.paging import CursorPage, OffsetPage
 from hub.telemetry import logger, metrics
 from hub.web import idempotency
-from hub.web.request import Raw, Request, Versioned, entity_tag
+from hub.web.request import Accepted, Raw, Request, Versioned, entity_tag
 from hub.web.styles import Style
 from hub.web.validation import parse_body, parse_parameters
 
@@ -193,6 +193,8 @@ class Api:
             if route.method == "GET" and request.has(result.version):
                 return {"statusCode": 304, "headers": _headers(request) | tag}
             return _json(route.status, self.style.ok(result.data), request, tag)
+        if isinstance(result, Accepted):
+            return _json(202, self.style.ok(result.data), request, {"Location": result.location})
         if isinstance(result, OffsetPage | CursorPage):
             following = {} if self.style.pages_in_body else _link(request, result)
             return _json(route.status, self.style.page(result), request, following)

@@ -137,8 +137,14 @@ class D5(Style):
 
     name = "D5"
 
+    def __init__(self, *, bare: bool = False) -> None:
+        """Take whether answers are as they are, which document 5 has in some groups; its lists never are."""
+        self._bare = bare
+
     def ok(self, data: Any) -> Any:
         """`success` before the answer's own fields; a list stands in `data`."""
+        if self._bare:
+            return data
         return {"success": True, **data} if isinstance(data, Mapping) else {"success": True, "data": data}
 
     def page(self, page: Page[Any]) -> Any:
