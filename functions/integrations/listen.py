@@ -129,10 +129,8 @@ def _posts(forwarding: dict[str, list[StoredIntegration]], event: Mapping[str, A
 
 
 def _is_echo(event: Mapping[str, Any]) -> bool:
-    """Whether an event tells of a message that is itself an event's: another bot in the same chat has heard it."""
-    return event["type"] in ("message.received", "conversation.message") and words.is_ours(
-        str(event["data"].get("text", ""))
-    )
+    """Whether an event tells of a message that is itself an event's: somebody in the same chat has heard it."""
+    return any(words.is_ours(str(event["data"].get(name, ""))) for name in ("text", "content"))
 
 
 def _feeds_itself(one: StoredIntegration, event: Mapping[str, Any]) -> bool:

@@ -34,6 +34,9 @@ MAX_PAGES = 100_000
 MAX_READ = 1_000_000
 """What a step must hold in memory to tell what is gone is eight bytes a record."""
 
+MAX_PAGE = 5000
+"""Records of a page: so many are compared and written within a function's minute."""
+
 MAX_CURSOR = 32_768
 MAX_TROUBLES = 8
 """Refusals in a row after which a sync gives up."""
@@ -148,6 +151,8 @@ def _page(connector: Connector[Any], config: Config, cursor: str | None) -> Page
         raise Permanent("not_readable", f"{connector.service_type} has nothing that could be read")
     if page.next is not None and page.next == cursor:
         raise Permanent("bad_answer", "the list goes on where it is")
+    if len(page.items) > MAX_PAGE:
+        raise Permanent("bad_answer", f"a page has more than {MAX_PAGE} records")
     if len(page.next or "") > MAX_CURSOR:
         raise Permanent("bad_answer", "where the list goes on is told at too great length")
     return page

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -19,7 +19,9 @@ SERVICES: dict[str, Callable[[], Any]] = {
     "iot": aws.iot,
     "iot_data": aws.iot_data,
     "kms": aws.kms,
+    "live_connections": aws.live_connections,
     "s3": aws.s3,
+    "scheduler": aws.scheduler,
     "sqs": aws.sqs,
     "stepfunctions": aws.stepfunctions,
 }
@@ -65,6 +67,10 @@ class Calls:
     def write_units(self) -> int:
         """DynamoDB write units."""
         return sum(call.write_units for call in self.made)
+
+    def without_answers(self) -> "Calls":
+        """What they cost, without what came back."""
+        return Calls([replace(call, parsed={}, headers={}, body=b"") for call in self.made])
 
     def of(self, service: str) -> list[Call]:
         """Those to one service."""

@@ -162,12 +162,13 @@ def check(name: str, response: Any) -> None:
 
 
 @contextmanager
-def deployed() -> Iterator[Deployment]:
-    """Deploy the template's data plane in memory, with a clock that stands still."""
+def deployed(receiver: str) -> Iterator[Deployment]:
+    """Deploy the data plane in memory, with a clock that stands still; live connections lead to the receivers."""
     from hub import times
 
     before = dict(os.environ)
     with memory.data_plane(), memory.signing_keys():
+        os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"{receiver}/ok"
         # What the functions are deployed with: their other processes get the same.
         environment = {name: value for name, value in os.environ.items() if before.get(name) != value}
         deployment = Deployment(environment)

@@ -1,10 +1,13 @@
 """One cold and one steady invocation of everything, on an AWS in memory: the calls, the log, the answers to replay."""
 
-from dataclasses import dataclass
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, check
+from tests.benchmarks.rows import forget
 from tests.benchmarks.subject import Subject
 from tests.benchmarks.subjects import KEYS, subjects
 
@@ -25,9 +28,18 @@ class Sample:
     sent_bytes: int
 
 
-def run_all(deployment: Deployment, receiver: str, recorder: Recorder) -> list[Sample]:
-    """Measure every subject, each in a tenant of its own."""
-    return [_run(deployment, receiver, recorder, subject) for subject in subjects()]
+def run_all(deployment: Deployment, receiver: str, recorder: Recorder, directory: Path) -> list[Sample]:
+    """Measure every subject, each in a tenant of its own.
+
+    What they were answered goes into the directory, a file for each: together it is more than there is memory.
+    """
+    samples = []
+    for number, subject in enumerate(subjects()):
+        sample = _run(deployment, receiver, recorder, subject)
+        (directory / f"{number:04}").write_bytes(pickle.dumps(sample))
+        samples.append(replace(sample, cold=Calls(), steady=sample.steady.without_answers()))
+        forget()
+    return samples
 
 
 def _run(deployment: Deployment, receiver: str, recorder: Recorder, subject: Subject) -> Sample:

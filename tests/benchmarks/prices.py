@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.benchmarks.calls import Calls
+from tests.benchmarks.calls import Call, Calls
 from tests.benchmarks.cpu import Timing
 from tests.benchmarks.deployment import ROOT
 from tests.benchmarks.measure import Sample
@@ -95,8 +95,15 @@ class Prices:
             "bus": sent * self.million("eventbridge_custom_event"),
             "queues": len(calls.of("sqs")) * self.million("sqs_standard_request"),
             "KMS": len(calls.of("kms")) * self.million("kms_request"),
+            "devices": sum(self._of_devices(call) for call in calls.made),
+            "live channel": len(calls.of("live_connections")) * self.million("websocket_message"),
             "files": sum(self._object(call.operation) for call in calls.of("s3")),
         }
+
+    def _of_devices(self, call: Call) -> float:
+        if call.service not in ("iot", "iot_data"):
+            return 0
+        return self.million("iot_message" if call.operation == "Publish" else "iot_operation")
 
     def _object(self, operation: str) -> float:
         match operation:

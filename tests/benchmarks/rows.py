@@ -1,6 +1,7 @@
 """Rows straight into moto's tables: over HTTP a hundred thousand would take an hour."""
 
 import copy
+import gc
 from typing import Any
 
 
@@ -41,3 +42,20 @@ def copies(table_name: str, item: dict[str, Any], changes: list[dict[str, Any]])
             made.attrs[name] = value
         made.hash_key, made.range_key = changed.get("pk", original.hash_key), changed.get("sk", original.range_key)
         items[made.hash_key][made.range_key] = made
+
+
+def forget() -> None:
+    """Empty the tables and their streams: what one subject made would be looked through and kept for all others."""
+    from moto.core.model_instances import reset_model_data
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    from tests.contract.memory import REGION
+
+    for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
+        table.items.clear()
+        if table.stream_shard is not None:
+            table.stream_shard.items.clear()
+    reset_model_data()
+    # Each function's module froze what was there when it was read, this garbage too.
+    gc.unfreeze()

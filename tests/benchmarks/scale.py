@@ -7,7 +7,7 @@ from typing import Any
 from tests.benchmarks import customers, statistics, tickets
 from tests.benchmarks.calls import Calls, Recorder
 from tests.benchmarks.deployment import MINUTE, Deployment, Tenant
-from tests.benchmarks.rows import attributes, copies, stored
+from tests.benchmarks.rows import attributes, copies, forget, stored
 from tests.benchmarks.subjects import DELIVER, KEYS, WEBHOOKS, batch, event_of, on_the_bus, queued
 
 FEW = 500
@@ -57,20 +57,23 @@ class _Filled:
 
 def measure(deployment: Deployment, receiver: str, recorder: Recorder, many: int) -> list[Scale]:
     """Ask the same of a tenant with few rows and of one with many."""
-    few, lots, filtered = (_fill(deployment, receiver, rows) for rows in (FEW, many, min(many, MANY_FILTERED)))
+    some = min(many, MANY_FILTERED)
+    few, lots, filtered = (_fill(deployment, receiver, rows) for rows in (FEW, many, some))
     made = [_compare(deployment, recorder, question, (few, lots), (FEW, many)) for question in _questions()]
-    sizes = FEW, min(many, MANY_FILTERED)
-    made += [_compare(deployment, recorder, question, (few, filtered), sizes) for question in _filters()]
+    made += [_compare(deployment, recorder, question, (few, filtered), (FEW, some)) for question in _filters()]
+    forget()
     sizes = FEW, min(many, MANY_TICKETS)
     desks = tickets.fill(deployment.tenant(), sizes[0]), tickets.fill(deployment.tenant(), sizes[1])
     made += [_compare(deployment, recorder, question, desks, sizes) for question in _of_tickets()]
+    forget()
     few_customers, lots_of_customers, searched = (
-        customers.fill(deployment.tenant(), rows) for rows in (FEW, many, min(many, MANY_FILTERED))
+        customers.fill(deployment.tenant(), rows) for rows in (FEW, many, some)
     )
     books = few_customers, lots_of_customers
     made += [_compare(deployment, recorder, question, books, (FEW, many)) for question in _of_customers()]
-    sizes = FEW, min(many, MANY_FILTERED)
-    return made + [_compare(deployment, recorder, one, (few_customers, searched), sizes) for one in _searches()]
+    made += [_compare(deployment, recorder, one, (few_customers, searched), (FEW, some)) for one in _searches()]
+    forget()
+    return made
 
 
 def _questions() -> list[_Question]:
@@ -230,7 +233,7 @@ def _compare(
         event = question.event(one)
         with recorder.recording() as made:
             answer = deployment.run(question.module, event).value
-        calls.append(made)
+        calls.append(made.without_answers())
         status.append(answer.get("statusCode", 200))
     return Scale(question.name, rows, (calls[0], calls[1]), (status[0], status[1]), question.note)
 

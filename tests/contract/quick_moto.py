@@ -28,6 +28,8 @@ from moto.core.request import normalize_request
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from werkzeug.exceptions import HTTPException
 
@@ -49,13 +51,12 @@ def quick_moto() -> Iterator[None]:
         yield
 
 
-def _process_request(_: BotocoreStubber, request: Any) -> Any:
+def _process_request(stubber: BotocoreStubber, request: Any) -> Any:
     url = request.url.partition("?")[0]
-    answer = _answering(url)
-    if answer is None and url.startswith("http://127.0.0.1:"):
-        return None  # a server of the test's own
+    # Keys of objects stand in the path: what answers them is found by the host, and is the same for every key.
+    answer = next((answer for pattern, answer in _patterns(url.split("/")[2]) if pattern.match(url)), None)
     if answer is None:
-        return 404, {}, "Not yet implemented"
+        return _PROCESS_REQUEST(stubber, request)
     normal = normalize_request(request)
     try:
         return answer(normal, normal.raw_url, normal.headers)
@@ -63,24 +64,15 @@ def _process_request(_: BotocoreStubber, request: Any) -> Any:
         return error.code, error.get_headers(), error.get_body()
 
 
-def _answering(url: str) -> Callable[..., Any] | None:
-    # Keys of objects stand in the path: what answers them is found by the host, and is the same for every key.
-    for pattern, answer in _patterns(url.split("/")[2]):
-        if pattern.match(url):
-            return answer
-    return None
-
-
 @cache
 def _patterns(host: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
     """What answers a host's URLs, in the order that moto tries them."""
-    found: list[tuple[re.Pattern[str], Callable[..., Any]]] = []
-    for service, pattern in backend_url_patterns:
-        if pattern.match(f"https://{host}/"):
-            regions = backends.get_backend(service)[_ACCOUNT]  # type: ignore[call-overload]
-            backend = regions[_REGION if _REGION in regions else "aws"]
-            found += [(re.compile(url), answer) for url, answer in backend.urls.items()]
-    return found
+    service = next((service for service, pattern in backend_url_patterns if pattern.match(f"https://{host}/")), None)
+    if service is None:
+        return []
+    regions = backends.get_backend(service)[_ACCOUNT]  # type: ignore[call-overload]
+    backend = regions[_REGION if _REGION in regions else "aws"]
+    return [(re.compile(url), answer) for url, answer in backend.urls.items()]
 
 
 def _request_id(headers: dict[str, Any] | None = None) -> str:
@@ -203,6 +195,36 @@ def _condition(parser: ConditionExpressionParser) -> Any:
     return condition
 
 
+def _query(table: Any, hash_key: Any, *rest: Any, **more: Any) -> Any:
+    """Look through one partition, in order already, instead of through the whole table to be sorted."""
+    index = next((one for one in table.all_indexes() if one.name == rest[_INDEX_NAME]), None)
+    partition, sort = ("", "") if index is None else (part["AttributeName"] for part in index.schema)
+    if index is None:
+        items = sorted(table.items.get(hash_key, {}).values(), key=lambda item: item.range_key.value)
+    else:
+        every = (item for items in table.items.values() for item in items.values())
+        held = (one for one in every if partition in one.attrs and sort in one.attrs)
+        found = (one for one in held if one.attrs[partition] == hash_key)
+        items = sorted(found, key=lambda item: item.attrs[sort].value)
+    with patch.object(table, "all_items", lambda: items):
+        return _QUERY(table, hash_key, *rest, **more)
+
+
+def _equal(one: DynamoType, other: Any) -> bool:
+    if type(other) is DynamoType and one.type == other.type == "S":
+        return bool(one.value == other.value)
+    return _EQUAL(one, other)
+
+
+def _less(one: DynamoType, other: DynamoType) -> bool:
+    return bool(one.value < other.value) if one.type == "S" else _LESS(one, other)
+
+
+def _untracked(kind: Any, *_: Any, **__: Any) -> Any:
+    # Moto keeps every item that it has ever made, copies for answers included.
+    return object.__new__(kind)
+
+
 _conditions: dict[Any, tuple[Any, list[str], list[str]]] = {}
 """The latest one."""
 
@@ -211,12 +233,17 @@ def _encoded(value: Any) -> str:
     return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
 
 
+_PROCESS_REQUEST = BotocoreStubber.process_request
 _SIGN = RequestSigner.sign
 _READ_REQUEST: Any = RequestReader._parse_structure
 _WRITE_ANSWER = BaseJSONSerializer._serialize_type_structure
 _READ_ANSWER = _AnswerReader._handle_structure
 _PARSE_UPDATE = _UpdateParser.make
 _PARSE_CONDITION = ConditionExpressionParser.parse
+_QUERY = Table.query
+_INDEX_NAME = 6
+"""Which of a query's arguments, behind the partition, names the index."""
+_EQUAL, _LESS = DynamoType.__eq__, DynamoType.__lt__
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (BotocoreStubber, "process_request", _process_request),
     # What patches `requests`, which Hub does not use: 1,400 patterns, each time that moto starts.
@@ -230,6 +257,10 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (_UpdateParser, "make", _update),
     (validators, "deepcopy", _copy_of),
     (_Traverser, "traverse", _traverse),
+    (Table, "query", _query),
+    (DynamoType, "__eq__", _equal),
+    (DynamoType, "__lt__", _less),
+    (Item, "__new__", _untracked),
     (RequestSigner, "sign", _sign),
     (UserAgentString, "to_string", lambda _: "Boto3"),
 )

@@ -75,7 +75,12 @@ def dynamodb_answers() -> Iterator[Any]:
         )
 
     def put(number: int) -> dict[str, Any]:
-        return {"Put": {"TableName": "Table", "Item": KEY | {"sk": {"S": f"{number}"}}}}
+        place = {"gsi1_pk": {"S": "place"}, "gsi1_sk": {"S": f"{9 - number}"}}
+        return {"Put": {"TableName": "Table", "Item": KEY | {"sk": {"S": f"{number}"}} | place}}
+
+    def walk(**more: Any) -> list[Any]:
+        pages = dynamodb.get_paginator("query").paginate(TableName="Table", **more, PaginationConfig={"PageSize": 1})
+        return [(page["Items"], page.get("LastEvaluatedKey")) for page in pages]
 
     absent = {"ConditionExpression": "attribute_not_exists(pk)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     query = {"TableName": "Table", "KeyConditionExpression": "pk = :pk AND sk BETWEEN :a AND :b", "Limit": 2}
@@ -98,12 +103,21 @@ def dynamodb_answers() -> Iterator[Any]:
         lambda: dynamodb.query(
             **query, FilterExpression="hits > :n", ExpressionAttributeValues=wanted | {":n": {"N": "1"}}
         ),
+        lambda: dynamodb.query(**query, ScanIndexForward=False, ExpressionAttributeValues=wanted),
         lambda: dynamodb.batch_get_item(RequestItems={"Table": {"Keys": [KEY, KEY | {"sk": {"S": "2"}}]}}),
         lambda: dynamodb.batch_write_item(RequestItems={"Table": [{"DeleteRequest": {"Key": KEY}}]}),
+        lambda: dynamodb.put_item(TableName="Table", Item=KEY),
         lambda: dynamodb.put_item(TableName="Absent", Item=KEY),
     ]
     for ask in asked:
         yield answered(ask)
+    for more in (
+        {"IndexName": "gsi1", "KeyConditionExpression": "gsi1_pk = :p"},
+        {"KeyConditionExpression": "pk = :p"},
+    ):
+        partition = {":p": {"S": "place"} if "IndexName" in more else KEY["pk"]}
+        for forward in (True, False):
+            yield walk(**more, ExpressionAttributeValues=partition, ScanIndexForward=forward)
     records = list(memory._stream_records())
     unsteady = {"ApproximateCreationDateTime": None, "SizeBytes": None}
     yield [(one["eventName"], one["dynamodb"] | unsteady) for one in records]

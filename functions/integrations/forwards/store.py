@@ -2,7 +2,7 @@
 
 | item | table | pk | sk |
 |---|---|---|---|
-| post | ActivityTable | `T#<tenant>#FORWARD#<integration>` | the event's id |
+| post | ActivityTable | `T#<tenant>#EVENT_POST#<integration>` | the event's id |
 
 Whoever posts it has it until `until`; a part that was posted is not posted again; what is `done` stays so.
 """
@@ -10,7 +10,7 @@ Whoever posts it has it until `until`; a part that was posted is not posted agai
 from hub import times
 from hub.store import keys, table
 
-KIND = "FORWARD"
+KIND = "EVENT_POST"
 
 LEASE_SECONDS = 60
 """How long a post can be under way: as long as a function of ours lives."""

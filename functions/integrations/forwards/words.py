@@ -52,6 +52,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "forward.failed": ("转发失败", "Forwarding failed"),
     "forwarder.started": ("转发已启动", "Forwarding started"),
     "forwarder.stopped": ("转发已停止", "Forwarding stopped"),
+    "forward_bot.disabled": ("转发机器人已停用", "Forwarding bot disabled"),
     "forwarding.status": ("转发状态变化", "Status of forwarding"),
     "kook_account.started": ("KOOK 账号已启动", "KOOK account started"),
     "kook_account.stopped": ("KOOK 账号已停止", "KOOK account stopped"),
@@ -66,6 +67,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "customer_name": ("客户", "Customer"),
     "contact.name": ("联系人", "Contact"),
     "sender.id": ("发送者", "Sender"),
+    "sender_name": ("发送者", "Sender"),
     "email": ("邮箱", "Email"),
     "customer_email": ("客户邮箱", "Customer's email"),
     "role": ("角色", "Role"),
@@ -88,6 +90,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "command": ("命令", "Command"),
     "message": ("内容", "Message"),
     "text": ("内容", "Text"),
+    "content": ("内容", "Text"),
     "records_read": ("读取记录", "Records read"),
     "added": ("新增", "Added"),
     "updated": ("更新", "Updated"),
@@ -181,7 +184,7 @@ def _value(data: Mapping[str, Any], field: str) -> str:
         value = ", ".join(str(one) for one in value if not isinstance(one, Mapping | list))
     if isinstance(value, bool):
         value = "✓" if value else "✗"
-    text = " ".join(str(value).split()) if field not in ("text", "message") else str(value).strip()
+    text = " ".join(str(value).split()) if field not in ("text", "message", "content") else str(value).strip()
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
 
 

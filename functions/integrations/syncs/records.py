@@ -4,7 +4,7 @@
 |---|---|---|---|
 | record | ActivityTable | `T#<tenant>#RECORD#<integration>` | its kind `#` the provider's id |
 | the same, changed or deleted | ActivityTable, `gsi2` | `T#<tenant>#RECORD_CHANGE#<integration>#<change>` | the same |
-| unchanged ones that a page had | ActivityTable | `T#<tenant>#SEEN#<sync>` | number of the page `#` claim of its step |
+| unchanged ones that a page had | ActivityTable | `T#<tenant>#SYNC_SEEN#<sync>` | page `#` claim of its step |
 
 A record that is as it was costs no write: that it was met stands in eight bytes of its page's item. What a sync wrote
 carries the sync's id, which tells the same. Where a page is done again, `page` tells what its first try had written
@@ -27,7 +27,7 @@ from hub.store.items import Item
 
 KIND = "RECORD"
 BY_CHANGE = "RECORD_CHANGE"
-SEEN = "SEEN"
+SEEN = "SYNC_SEEN"
 
 MAX_DATA_BYTES = 40_000
 """A hundred of them are below the 6 MB that Lambda answers with."""

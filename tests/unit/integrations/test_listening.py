@@ -232,6 +232,7 @@ def test_events_of_a_tenant_that_forwards_nothing_cost_one_query(monkeypatch: py
     [
         ("message.received", lambda one, signature: {"integration_id": "int_other", "text": f"…\n{signature}"}),
         ("conversation.message", lambda one, signature: {"text": signature}),
+        ("forward.succeeded", lambda one, signature: {"content": signature}),
         ("message.received", lambda one, _: {"integration_id": one, "text": "你好"}),
         ("message.sent", lambda one, _: {"integration_id": one, "text": "你好"}),
     ],

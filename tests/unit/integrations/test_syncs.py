@@ -111,7 +111,7 @@ def test_a_record_that_is_as_it_was_costs_no_write(
     assert written == [f"T#default#RECORD#{one}"] * 250
     written.clear()
     again = run(begin(one), clock)
-    assert written == [f"T#default#SEEN#{again['id']}"] * 3
+    assert written == [f"T#default#SYNC_SEEN#{again['id']}"] * 3
     assert figures(again) == (0, 0, 0)
 
 
@@ -301,6 +301,22 @@ def test_a_list_without_end_is_given_up(source: Source, clock: Clock, monkeypatc
     ended = run(begin(one), clock)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "too_many_records")  # type: ignore[index]
     assert figures(ended) == (6, 0, 0)
+
+
+def test_a_page_or_a_cursor_without_measure_is_refused(
+    source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = integrate()
+    source.page = 100
+    for number in range(20):
+        source.put(f"{number:02}", 1)
+    for bound in ("MAX_PAGE", "MAX_CURSOR"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sync, bound, 0)
+            source.page = 100 if bound == "MAX_PAGE" else 2
+            ended = run(begin(one), clock)
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "bad_answer")  # type: ignore[index]
+    assert not all_records(one)
 
 
 def test_a_function_that_only_fails_is_given_up(source: Source, clock: Clock) -> None:
