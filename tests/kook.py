@@ -82,7 +82,45 @@ class Kook(Fake):
                 kind = int(asked.query.get("type", "0"))
                 rows = self.channels[asked.query["guild_id"]]
                 return _listed([row for row in rows if not kind or row["type"] in (kind, 0)], asked)
+            case "/message/list":
+                return self._said(asked)
         return _refused(404, "你访问的资源不存在", 404)
+
+    def say(self, channel_id: str, message_id: str, content: str, at: int) -> None:
+        """Have somebody say something in a channel, at a time (epoch ms)."""
+        author = {"id": "1780328354", "username": "小明", "nickname": "明明", "bot": False, "avatar": ""}
+        self.messages.setdefault(channel_id, []).append(
+            {
+                "id": message_id,
+                "type": 9,
+                "content": content,
+                "mention": [],
+                "mention_all": False,
+                "mention_roles": [],
+                "mention_here": False,
+                "embeds": [],
+                "attachments": None,
+                "create_at": at,
+                "updated_at": 0,
+                "reactions": [],
+                "author": author,
+                "image_name": "",
+                "read_status": False,
+                "quote": None,
+                "mention_info": {"mention_part": [], "mention_role_part": []},
+            }
+        )
+
+    def _said(self, asked: Asked) -> Reply:
+        """The messages behind one (`flag=after`), or the latest, the oldest first."""
+        said, size = self.messages.get(asked.query["target_id"], []), int(asked.query.get("page_size", "50"))
+        found = said[-size:]
+        if after := asked.query.get("msg_id"):
+            places = [place for place, one in enumerate(said) if one["id"] == after]
+            if not places:
+                return _refused(40000, "消息不存在")
+            found = said[places[0] + 1 : places[0] + 1 + size]
+        return _told({"items": found})
 
 
 def _channel(guild_id: str, channel_id: str, name: str) -> dict[str, Any]:

@@ -67,6 +67,9 @@ class Prices:
         if sample.name.startswith(("deliver", "retry")) or sample.name.endswith("/test"):
             # A batch's deliveries go out together.
             waiting += self.assumptions["receiver_ms"]
+        if sample.name.startswith("forward,"):
+            # A mapping's messages go one after the other.
+            waiting += self.assumptions["receiver_ms"] * sample.pieces
         return ceil(timing.with_botocore / share + waiting)
 
     def invocation(self, sample: Sample, timing: Timing) -> Parts:
@@ -146,6 +149,8 @@ def costs(prices: Prices, samples: Mapping[str, Sample], timings: Mapping[str, T
         Cost("create in a transaction, with its event", _sum(of(key), publishing), None, f"`{key}` and the line above"),
         Cost("successful webhook delivery", _path(prices, of, BATCH), 4.00, "from the change on, batches of ten"),
         Cost("the same, one at a time", _path(prices, of, 1), None, "every Lambda is invoked for one message"),
+        Cost("forwarded message", _forwarded(prices, of, BATCH), 5.00, "KOOK's callback, one mapping, batches of ten"),
+        Cost("the same, one at a time", _forwarded(prices, of, 1), None, "a message every few seconds"),
         Cost(
             "delivery that fails once",
             failing("deliver, 10 messages", 1, succeeds=True),
@@ -193,6 +198,21 @@ def _path(prices: Prices, of: Any, size: int) -> Parts:
     queue = {"queues": 3 * request / size}  # sent in a batch, received, deleted
     sent = {"transfer out": prices.bytes("data_transfer_out_gb", 900)}
     return _sum(_publishing(prices, of, size), of(deliver), queue, sent)
+
+
+def _forwarded(prices: Prices, of: Any, size: int) -> Parts:
+    """A callback of KOOK's, its message through the FIFO queue to one target, and its event to the bus."""
+    request = prices.million("sqs_fifo_request")
+    # KOOK calls for each message, so each is put into the queue by itself; then received and deleted in batches.
+    queue = {"queues": request + 2 * request / size}
+    callback, forward = of("POST /kook/callback/{callback_id}"), of(_batched("forward", "message", size))
+    published = of("publisher, 10 changes" if size > 1 else "publisher, 1 change")
+    sent = {"transfer out": prices.bytes("data_transfer_out_gb", 900)}
+    return _sum(callback | {"queues": 0.0}, forward, published, queue, sent)
+
+
+def _batched(worker: str, what: str, size: int) -> str:
+    return f"{worker}, {size} {what}{'s' if size > 1 else ''}"
 
 
 def _sum(*summands: Parts) -> Parts:

@@ -9,6 +9,7 @@ from hub import events, ids, times
 from tests.benchmarks import (
     conversations,
     customers,
+    delivery,
     device_commands,
     devices,
     files,
@@ -52,9 +53,11 @@ def subjects() -> list[Subject]:
         *devices.subjects(),
         *device_commands.subjects(),
         *statistics.subjects(),
+        *delivery.subjects(),
         *forward_figures.subjects(),
         *_reference(),
         *_workers(),
+        *delivery.workers(),
     ]
 
 

@@ -6,17 +6,20 @@ member by member. `tests/unit/test_quick_moto.py` holds the answers against moto
 """
 
 import base64
+import copy
 import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import moto.core.models
 import moto.core.responses
+import moto.dynamodb.models
 from botocore.parsers import BaseJSONParser as AnswerReader
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
@@ -28,7 +31,8 @@ from moto.core.request import normalize_request
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from werkzeug.exceptions import HTTPException
@@ -210,6 +214,57 @@ def _query(table: Any, hash_key: Any, *rest: Any, **more: Any) -> Any:
         return _QUERY(table, hash_key, *rest, **more)
 
 
+def _transact(backend: DynamoDBBackend, entries: list[dict[str, Any]]) -> Any:
+    """Keep the items that a transaction is about, instead of whole tables, for the case that it fails."""
+
+    kept: dict[str, Any] = {}
+
+    def deepcopy(wanted: Any) -> Any:
+        if not isinstance(wanted, Table):
+            return copy.deepcopy(wanted)
+        # Moto copies the table once for each entry, before it does anything.
+        if wanted.name not in kept:
+            kept[wanted.name] = _kept(wanted, entries)
+        return kept[wanted.name]
+
+    with patch.object(moto.dynamodb.models, "copy", SimpleNamespace(deepcopy=deepcopy, copy=copy.copy)):
+        return _TRANSACT(backend, entries)
+
+
+def _kept(table: Any, entries: list[dict[str, Any]]) -> Any:
+    """A table as it is now, whatever the entries do to the one it was made from."""
+    made = copy.copy(table)
+    made.items = type(table.items)(dict, {partition: dict(items) for partition, items in table.items.items()})
+    for entry in entries:
+        ((_, asked),) = entry.items()
+        key = asked.get("Key") or asked["Item"]
+        items = made.items.get(DynamoType(key[table.hash_key_attr]), {})
+        place = DynamoType(key[table.range_key_attr])
+        if asked["TableName"] == table.name and place in items:
+            items[place] = copy.deepcopy(items[place])
+    if table.stream_shard is not None:
+        made.stream_shard = copy.copy(table.stream_shard)
+        made.stream_shard.table, made.stream_shard.items = made, [*table.stream_shard.items]
+    return made
+
+
+def _set(attributes: Any, name: str, value: Any) -> None:
+    # The size of the whole item is asked for where there is a chance that it is too large.
+    if len(attributes) >= _MANY or attributes.__dict__.get("has_large") or _is_large(value):
+        attributes.has_large = True
+        _SET(attributes, name, value)
+    else:
+        dict.__setitem__(attributes, name, value)
+
+
+def _is_large(value: Any) -> bool:
+    return not isinstance(value, DynamoType) or bool(value.size() > _SMALL)
+
+
+_MANY, _SMALL = 64, 2_000
+"""Attributes and bytes: with fewer than so many of this size no item is too large."""
+
+
 def _equal(one: DynamoType, other: Any) -> bool:
     if type(other) is DynamoType and one.type == other.type == "S":
         return bool(one.value == other.value)
@@ -241,6 +296,8 @@ _READ_ANSWER = _AnswerReader._handle_structure
 _PARSE_UPDATE = _UpdateParser.make
 _PARSE_CONDITION = ConditionExpressionParser.parse
 _QUERY = Table.query
+_TRANSACT = DynamoDBBackend.transact_write_items
+_SET = LimitedSizeDict.__setitem__
 _INDEX_NAME = 6
 """Which of a query's arguments, behind the partition, names the index."""
 _EQUAL, _LESS = DynamoType.__eq__, DynamoType.__lt__
@@ -258,6 +315,8 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (validators, "deepcopy", _copy_of),
     (_Traverser, "traverse", _traverse),
     (Table, "query", _query),
+    (DynamoDBBackend, "transact_write_items", _transact),
+    (LimitedSizeDict, "__setitem__", _set),
     (DynamoType, "__eq__", _equal),
     (DynamoType, "__lt__", _less),
     (Item, "__new__", _untracked),

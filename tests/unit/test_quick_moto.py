@@ -74,10 +74,6 @@ def dynamodb_answers() -> Iterator[Any]:
             **more,
         )
 
-    def put(number: int) -> dict[str, Any]:
-        place = {"gsi1_pk": {"S": "place"}, "gsi1_sk": {"S": f"{9 - number}"}}
-        return {"Put": {"TableName": "Table", "Item": KEY | {"sk": {"S": f"{number}"}} | place}}
-
     def walk(**more: Any) -> list[Any]:
         pages = dynamodb.get_paginator("query").paginate(TableName="Table", **more, PaginationConfig={"PageSize": 1})
         return [(page["Items"], page.get("LastEvaluatedKey")) for page in pages]
@@ -99,6 +95,12 @@ def dynamodb_answers() -> Iterator[Any]:
         lambda: update("REMOVE #map.none"),
         lambda: dynamodb.transact_write_items(TransactItems=[put(2), put(3)]),
         lambda: dynamodb.transact_write_items(TransactItems=[put(4), {"Put": put(2)["Put"] | absent}]),
+        lambda: dynamodb.transact_write_items(TransactItems=[changed(2), changed(9), put(5), put(2)]),
+        lambda: dynamodb.transact_write_items(TransactItems=[changed(2), changed(9), put(5), checked(7)]),
+        lambda: dynamodb.transact_write_items(TransactItems=[changed(2), gone(3), put(5), checked(2)]),
+        lambda: dynamodb.transact_write_items(TransactItems=[changed(3), gone(2), put(5)]),
+        lambda: dynamodb.put_item(TableName="Table", Item=KEY | {"large": {"S": "x" * 409_000}}),
+        lambda: dynamodb.put_item(TableName="Table", Item=KEY | {name: {"S": "x" * 40_000} for name in "abcdefghijk"}),
         lambda: dynamodb.query(**query, ExpressionAttributeValues=wanted),
         lambda: dynamodb.query(
             **query, FilterExpression="hits > :n", ExpressionAttributeValues=wanted | {":n": {"N": "1"}}
@@ -119,8 +121,28 @@ def dynamodb_answers() -> Iterator[Any]:
         for forward in (True, False):
             yield walk(**more, ExpressionAttributeValues=partition, ScanIndexForward=forward)
     records = list(memory._stream_records())
+    yield memory.stored()
     unsteady = {"ApproximateCreationDateTime": None, "SizeBytes": None}
     yield [(one["eventName"], one["dynamodb"] | unsteady) for one in records]
+
+
+def put(number: int) -> dict[str, Any]:
+    place = {"gsi1_pk": {"S": "place"}, "gsi1_sk": {"S": f"{9 - number}"}}
+    return {"Put": {"TableName": "Table", "Item": KEY | {"sk": {"S": f"{number}"}} | place}}
+
+
+def changed(number: int) -> dict[str, Any]:
+    names: dict[str, Any] = {"UpdateExpression": "ADD hits :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}
+    return {"Update": {"TableName": "Table", "Key": KEY | {"sk": {"S": f"{number}"}}, **names}}
+
+
+def gone(number: int) -> dict[str, Any]:
+    return {"Delete": {"TableName": "Table", "Key": KEY | {"sk": {"S": f"{number}"}}}}
+
+
+def checked(number: int) -> dict[str, Any]:
+    key = {"TableName": "Table", "Key": KEY | {"sk": {"S": f"{number}"}}}
+    return {"ConditionCheck": {**key, "ConditionExpression": "attribute_exists(pk)"}}
 
 
 def answered(ask: Callable[[], Any]) -> Any:

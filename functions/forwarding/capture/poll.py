@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.forwarding import captured
+from functions.forwarding import captured, tokens
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.capture import cursors, intake
@@ -58,7 +58,7 @@ def poll(tenant: str, account_id: str) -> None:
     if account is None or not account.is_started or not account.has_token:
         schedules.delete(scheduled(tenant, account_id))
         return
-    run = _Run(tenant, account, accounts.opened(tenant, account), times.now_ms() + round(BUDGET_SECONDS * 1000))
+    run = _Run(tenant, account, tokens.opened(tenant, account), times.now_ms() + round(BUDGET_SECONDS * 1000))
     if pacing.is_paused(tenant, _pace(account)):
         return
     wanted = mappings.channels_of_tenant(tenant)

@@ -130,11 +130,9 @@ def _standings(things: Sequence[Captured]) -> dict[tuple[str, str], Standing]:
     """What each mapping's group has to know: rows, mappings, bots and states, as they stand now, in one call."""
     wanted: dict[str, keys.Key] = {}
     for one in things:
-        own = [
-            keys.entity(one.tenant, mappings.KIND, one.mapping_id),
-            keys.entity(one.tenant, bots.KIND, one.bot_id),
-            state.key(one.tenant),
-        ]
+        own = [keys.entity(one.tenant, mappings.KIND, one.mapping_id), state.key(one.tenant)]
+        if one.kind != "release":
+            own.append(keys.entity(one.tenant, bots.KIND, one.bot_id))
         if one.kind == "message":
             own.append(store.key(one.tenant, one.mapping_id, one.message_id))
         wanted |= {_name(place): place for place in own}

@@ -248,3 +248,27 @@ def test_the_configs_chat_is_the_one_target_that_can_be_told(provider: Fake) -> 
     assert CONNECTOR.targets(config(provider), None) == Page([])
     provider.will(told({"ok": True, "result": {"id": -100, "type": "supergroup", "title": "News"}}))
     assert CONNECTOR.targets(config(provider, chat_id="@news"), None) == Page([Target("-100", "News")])
+
+
+@pytest.mark.parametrize(
+    ("media", "missing", "asked"),
+    [
+        (None, "text", ["editMessageText", "editMessageCaption"]),
+        (Media("image", "https://a.example/b.png"), "caption", ["editMessageCaption", "editMessageText"]),
+    ],
+)
+def test_what_has_no_text_has_a_caption(provider: Fake, media: Media | None, missing: str, asked: list[str]) -> None:
+    none = refused(400, f"Bad Request: there is no {missing} in the message to edit")
+    provider.will(none, told({"ok": True, "result": True}))
+    CONNECTOR.edit(config(provider), message(media=media), "1:2")
+    assert methods(provider) == asked
+    provider.will(none, none)
+    with pytest.raises(Permanent, match="in the message to edit"):
+        CONNECTOR.edit(config(provider), message(media=media), "1:2")
+    assert len(provider.asked) == 4
+
+
+def test_a_refused_edit_is_not_tried_another_way(provider: Fake) -> None:
+    provider.will(refused(400, "Bad Request: message can't be edited"))
+    with pytest.raises(Permanent, match="can't be edited"):
+        CONNECTOR.edit(config(provider), message(), "1:2")

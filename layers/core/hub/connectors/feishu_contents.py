@@ -34,9 +34,10 @@ class Content:
 
 def of(message: Outgoing, image_key: str = "") -> Content:
     """A message's content, with a picture that was uploaded; without one an address follows the text."""
-    for name, kind in (("card", "interactive"), ("post", "post")):
-        if name in message.options:
-            return Content(kind, dict(message.options[name]))  # type: ignore[arg-type]
+    if "card" in message.options:
+        return Content("interactive", dict(message.options["card"]))
+    if "post" in message.options:
+        return Content("post", dict(message.options["post"]))
     media = None if image_key else message.media
     text = unpinging(message.text)
     if message.format == "card":

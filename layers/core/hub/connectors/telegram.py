@@ -69,6 +69,7 @@ _NOT_FETCHED = (
 )
 """What Telegram says of an address that it does not fetch: a server it cannot reach, a photo beyond 5 MB, a document
 that is no PDF, ZIP or GIF."""
+_NONE_TO_EDIT = ("there is no text in the message to edit", "there is no caption in the message to edit")
 _NO_PHOTO = ("photo_invalid_dimensions", "image_process_failed", "photo_ext_invalid", "photo_save_file_invalid")
 """What it says of a picture that it shows as a document only."""
 
@@ -124,12 +125,17 @@ class Telegram(Connector[TelegramConfig]):
 
     def edit(self, config: TelegramConfig, message: Outgoing, provider_id: str) -> None:
         """`editMessageText`, or `editMessageCaption` of what went with media; the media stay."""
-        method, name = ("editMessageCaption", "caption") if message.media else ("editMessageText", "text")
-        try:
-            _formatted(config, method, _place(provider_id), name, message)
-        except Permanent as error:
-            if "message is not modified" not in error.message:
-                raise
+        ways = [("editMessageText", "text"), ("editMessageCaption", "caption")]
+        for method, name in reversed(ways) if message.media else ways:
+            try:
+                _formatted(config, method, _place(provider_id), name, message)
+            except Permanent as error:
+                if _says(error, ("message is not modified",)):
+                    return
+                if method == ways[message.media is None][0] or not _says(error, _NONE_TO_EDIT):
+                    raise
+            else:
+                return
 
     def delete(self, config: TelegramConfig, provider_id: str) -> None:
         """`deleteMessage`, which Telegram does within 48 hours."""
