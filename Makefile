@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# Where it is set, every process compiles all that it imports: half of a short one's time, and the stack starts hundreds.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTEST := python -m pytest
 
