@@ -12,6 +12,11 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from functions.forwarding.accounts import api as accounts_api
+from functions.forwarding.backups import api as backups_api
+from functions.forwarding.bots import api as bots_api
+from functions.forwarding.mappings import api as mappings_api
+from functions.forwarding.smart_mapping import api as smart_mapping_api
 from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
@@ -79,8 +84,26 @@ _RULED: set[Any] = {
     users_api.delete_user,
     tickets_api.update_ticket,
     messaging_api.send_message,
+    accounts_api.update_account,
+    accounts_api.patch_account,
+    accounts_api.list_account_servers,
+    accounts_api.list_account_channels,
+    mappings_api.update_mapping,
+    smart_mapping_api.list_kook_servers,
+    smart_mapping_api.list_kook_channels,
 }
 """Routes that refuse by a rule what is well-formed, beside those that refuse another body for an `Idempotency-Key`."""
+
+_NAMING: set[Any] = {
+    smart_mapping_api.list_kook_servers,
+    smart_mapping_api.list_kook_channels,
+    smart_mapping_api.match_channels,
+    backups_api.restore_backup,
+}
+"""Routes that name what they are about in their query or body."""
+
+_GATED: set[Any] = {accounts_api.delete_account, bots_api.delete_bot, mappings_api.delete_mapping}
+"""Deletions that are refused while something else stands in their way."""
 
 _VERIFYING: set[Any] = {callbacks_api.verify_callback, callbacks_api.receive_callback}
 """Public routes that take what its sender has signed, in the sender's own form."""
@@ -324,8 +347,8 @@ class _Operation:
             400: reads_body or "query" in self.hints or self._is_idempotent() or "platform" in self.hints,
             401: authenticates,
             403: not self.route.public or self.route.function in _VERIFYING,
-            404: bool(self.path_parameters),
-            409: changes and not reads_form,
+            404: bool(self.path_parameters) or self.route.function in _NAMING,
+            409: (changes and not reads_form) or self.route.function in _GATED,
             412: self._is_versioned() and self.route.method not in ("GET", "POST"),
             413: reads_body or self._is_idempotent() or self.route.function in _VERIFYING,
             415: reads_body,

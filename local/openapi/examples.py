@@ -38,6 +38,14 @@ _NEW_INTEGRATION = {
     },
     "settings": {"auto_sync": True, "sync_interval": 300},
 }
+_NEW_MAPPING = {
+    "kook_server_id": "1234567890",
+    "kook_channel_id": "9876543210",
+    "kook_channel_name": "公告频道",
+    "target_platform": "discord",
+    "target_bot_id": 1,
+    "target_channel_id": "discord_channel_123",
+}
 _APP = {
     "id": "app_1234567890",
     "name": "我的应用",
@@ -426,6 +434,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "result": {"brightness": 80},
     },
     # Document 1 section 3.
+    "NewKookAccount": {
+        "email": "user@example.com",
+        "cookie": '[{"name":"token","value":"xxx","domain":".kookapp.cn"}]',
+    },
+    "KookAccountChange": {"verify_token": "a-verify-token"},
+    "NewBot": {
+        "platform": "discord",
+        "name": "测试Discord Bot",
+        "config": {"webhook_url": "https://discord.com/api/webhooks/123456/abc..."},
+    },
+    "BotChange": {"name": "游戏公告Bot"},
+    "NewMapping": _NEW_MAPPING,
+    "MappingChange": {"enabled": 0},
+    "AutoMatch": {"account_id": 1, "platform": "discord"},
+    "ChosenMatches": {"matches": [_NEW_MAPPING | {"target_name": "announcements"}]},
+    "Feedback": {"rejected": [{"kook_channel_name": "闲聊", "target_name": "announcements"}]},
+    "Restore": {"backup_id": "backup_20251019_153000"},
     "NewIntegration": _NEW_INTEGRATION,
     "IntegrationChange": {"config": {"webhook_url": "***", "channel": "#random"}},
     "Integration": _NEW_INTEGRATION

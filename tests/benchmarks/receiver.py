@@ -1,4 +1,4 @@
-"""Loopback receivers of webhooks in a process of their own: keep-alive, `/ok` answers 200, `/fail` 500, at once."""
+"""Loopback receivers in a process of their own: `/ok` answers 200, `/fail` 500, `/telegram` as a bot does, at once."""
 
 import asyncio
 import multiprocessing
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_SENT = b'{"ok":true,"result":{"message_id":7,"chat":{"id":42}}}'
+_TELEGRAM = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(_SENT), _SENT)
 _FAIL = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -55,4 +57,6 @@ class _Receiver(asyncio.Protocol):
             if len(self._received) < end + 4 + length:
                 return
             self._received = self._received[end + 4 + length :]
-            self._transport.write(_FAIL if head.startswith(b"post /fail") else _OK)
+            self._transport.write(
+                _FAIL if head.startswith(b"post /fail") else _TELEGRAM if head.startswith(b"post /telegram") else _OK
+            )

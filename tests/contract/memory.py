@@ -66,6 +66,8 @@ _SETTINGS = {
     "INTEGRATION_FORWARD_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/IntegrationForwardQueue",
     "SYNC_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:IntegrationSyncStateMachine",
     "FILES_BUCKET_NAME": "files-bucket",
+    "FORWARDING_BUCKET_NAME": "forwarding-bucket",
+    "FORWARDING_CHANGES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardingChangesQueue",
     "FORWARD_FIGURES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/ForwardFiguresQueue",
     "ALLOW_LOOPBACK_TARGETS": "true",
     "SCHEDULE_GROUP": "hub",
@@ -254,7 +256,8 @@ def _make() -> None:
     kms = client("kms")
     kms.create_alias(AliasName="alias/hub", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     client("iot").create_policy(policyName="DevicePolicy", policyDocument=json.dumps(device_policy()))
-    client("s3").create_bucket(Bucket="files-bucket")
+    for name in ("files-bucket", "forwarding-bucket"):
+        client("s3").create_bucket(Bucket=name)
     client("scheduler").create_schedule_group(Name="hub")
     sqs = client("sqs")
     for name in (
@@ -269,6 +272,7 @@ def _make() -> None:
         "MessagingRepliesQueue",
         "TotalsQueue",
         "SupportStatisticsQueue",
+        "ForwardingChangesQueue",
         "ForwardFiguresQueue",
         "ForwardReleaseQueue",
         "KookSchedulesQueue",

@@ -8,6 +8,7 @@ import pytest
 
 from functions.messaging.contacts import people, run, runs, service, store
 from functions.messaging.contacts.store import StoredContact
+from hub import times
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
@@ -256,6 +257,16 @@ def test_a_step_that_dies_goes_on_from_the_last_page_that_was_noted(
         assert latest(deployment, "wechat")["synced"] == 1700
         assert len(account.asked) - before == 2 + 7, "two pages: 1000 to 1500, and the rest"
     assert len(store.page(deployment.tenant, "wechat", USER, 1, 100, None).items) == 100
+
+
+def test_who_waits_for_others_to_read_has_not_failed(
+    deployment: Deployment, book: AddressBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = iter([10_000] * (service.MAX_FAILURES + 1) + [0])
+    monkeypatch.setattr("hub.pacing.reserve", lambda *_: [times.now_ms() + next(slots)])
+    assert sync(deployment).status == 202
+    assert [one["wait_seconds"] for one in go_on()] == [10] * service.MAX_FAILURES + [0]
+    assert latest(deployment)["status"] == "succeeded"
 
 
 def test_a_sync_that_another_has_replaced_stops(deployment: Deployment, book: AddressBook, clock: Clock) -> None:

@@ -14,6 +14,7 @@ from hub import auth, events, times
 from local.openapi.deliveries import event_schemas
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
+from tests.kook import TOKEN, Kook
 
 SCHEMAS = event_schemas(memory.ROOT)
 
@@ -54,6 +55,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _integrate(caller)
         _send(caller)
         _forward(caller)
+        _capture(caller)
         yield {event["detail-type"]: event for event in memory.published()}
 
 
@@ -218,6 +220,18 @@ def _forward(caller: events.Caller) -> None:
     bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
     bots.add(caller.tenant, bot)
     assert bots.disable(caller.tenant, bot, {"code": "10015", "message": "Unknown Webhook"})
+
+
+def _capture(caller: events.Caller) -> None:
+    """An account that is started and stopped."""
+    from functions.forwarding.accounts import service
+    from functions.forwarding.accounts.models import NewKookAccount
+
+    with Kook() as kook:
+        wanted = NewKookAccount(email="user@example.com", token=TOKEN, base_url=kook.base_url)
+        made = str(service.add(caller, wanted, "zh-CN")["account_id"])
+        service.start(caller, made)
+        service.stop(caller, made)
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:

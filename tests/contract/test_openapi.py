@@ -116,6 +116,9 @@ def test_a_change_lists_a_422_only_where_a_rule_gives_it() -> None:
         f"PATCH {user}",
         f"DELETE {user}",
         "PATCH /v1/tickets/{ticket_id}",
+        "PUT /api/accounts/{account_id}",
+        "PATCH /api/accounts/{account_id}",
+        "PUT /api/mappings/{mapping_id}",
     }
 
 

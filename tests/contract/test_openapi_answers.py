@@ -16,12 +16,14 @@ from hub import events, times
 from local.openapi.deliveries import event_schemas
 from local.openapi.examples import EXAMPLES
 from tests.contract import memory
+from tests.contract.connectors.fakes import Fake, Reply
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
 from tests.contract.described_figures import use_forward_figures
 from tests.contract.described_files import use_files
 from tests.contract.messaging import CONFIGS, wrote
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
+from tests.kook import TOKEN, Kook
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ def test_real_answers_are_what_the_description_says(
     use_devices(client)
     use_integrations(client, receiver)
     use_messaging(client, receiver)
+    use_accounts(client)
+    use_mappings(client)
+    use_smart_mapping(client)
+    use_backups(client)
     use_statistics(client)
     use_forward_figures(client, monkeypatch)
     use_oauth(server)
@@ -334,6 +340,93 @@ def use_integrations(client: Client, receiver: str) -> None:
     client(f"POST {one}/test", integration_id=made["id"])
     for method in ("DELETE", "DELETE", "GET"):
         client(f"{method} {one}", integration_id=made["id"])
+
+
+def use_accounts(client: Client) -> None:
+    one = "/api/accounts/{account_id}"
+    client("POST /api/accounts", EXAMPLES["NewKookAccount"])
+    client("POST /api/accounts", {"email": "a@example.com", "cookie": "{}"})
+    client("POST /api/accounts", EXAMPLES["NewKookAccount"])
+    assert [one.status for one in client.exchanges[-3:]] == [201, 400, 409]
+    for action in ("start", "stop"):
+        client(f"POST {one}/{action}", account_id="1")
+    with Kook() as kook:
+        kook.server("1234567890", "游戏公会", ("9876543210", "公告频道"))
+        made = {"email": "bot@example.com", "token": TOKEN, "base_url": kook.base_url}
+        found = str(client("POST /api/accounts", made)["account_id"])
+        for action in ("start", "stop"):
+            client(f"POST {one}/{action}", account_id=found)
+        client(f"GET {one}/servers", account_id=found)
+        client(f"GET {one}/channels", query={"server_id": "1234567890"}, account_id=found)
+        client(f"GET {one}/channels", account_id=found)
+        for method in ("PUT", "PATCH"):
+            client(f"{method} {one}", EXAMPLES["KookAccountChange"], account_id=found)
+    client(f"GET {one}/servers", account_id=found)
+    client("GET /api/accounts")
+    client("GET /api/accounts", query={"page": "1", "limit": "1"})
+    for method in ("GET", "DELETE", "GET"):
+        client(f"{method} {one}", account_id=found)
+
+
+def use_mappings(client: Client) -> None:
+    bot, one, wanted = "/api/bots/{bot_id}", "/api/mappings/{mapping_id}", EXAMPLES["NewMapping"]
+    client("POST /api/mappings", wanted)
+    client("POST /api/bots", EXAMPLES["NewBot"])
+    with Fake(Reply(), Reply()) as target:
+        http = str(
+            client("POST /api/bots", {"platform": "http", "name": "一", "config": {"url": target.url}})["bot_id"]
+        )
+        client(f"POST {bot}/test", bot_id=http)
+    client("POST /api/bots", {"platform": "kook", "name": "一", "config": {}})
+    client("POST /api/mappings", wanted)
+    client("POST /api/mappings", wanted)
+    assert [one.status for one in client.exchanges[-7:]] == [422, 201, 201, 200, 400, 201, 409]
+    client(f"POST {bot}/test", bot_id=http)
+    client("GET /api/bots", query={"platform": "discord"})
+    client(f"GET {bot}", bot_id="1")
+    client(f"PUT {bot}", EXAMPLES["BotChange"], bot_id="1")
+    for made in ("1", http, http):
+        client(f"DELETE {bot}", bot_id=made)
+    client("POST /api/mappings/batch", {"mappings": [wanted, {**wanted, "kook_channel_id": "2"}, {}]})
+    told = client("GET /api/mappings/export")
+    client("POST /api/mappings/import", told)
+    client("POST /api/mappings/import", {"mappings": [{**wanted, "target_bot_id": 99}]})
+    client(f"PUT {one}", EXAMPLES["MappingChange"], mapping_id="1")
+    client("GET /api/mappings", query={"platform": "discord", "limit": "1"})
+    for method in ("GET", "DELETE", "GET"):
+        client(f"{method} {one}", mapping_id="1")
+
+
+def use_smart_mapping(client: Client) -> None:
+    place = "/api/smart-mapping"
+    with Kook() as kook:
+        kook.server("1234567890", "游戏公会", ("9876543210", "公告频道"))
+        made = {"email": "smart@example.com", "token": TOKEN, "base_url": kook.base_url}
+        account = client("POST /api/accounts", made)["account_id"]
+        bot = {"platform": "http", "name": "announcements", "config": {"url": kook.url}}
+        client("POST /api/bots", bot)
+        client(f"GET {place}/kook-servers", query={"account_id": str(account)})
+        client(f"GET {place}/kook-channels", query={"account_id": str(account), "server_id": "1234567890"})
+        found = client(f"POST {place}/auto-match", {"account_id": account, "platform": "http"})
+    client(f"POST {place}/apply", {"matches": found["matches"]})
+    client(f"POST {place}/apply", EXAMPLES["ChosenMatches"])
+    client(f"POST {place}/feedback", EXAMPLES["Feedback"])
+    client(f"POST {place}/feedback", {})
+    for account in ("1", "99"):
+        client(f"GET {place}/kook-servers", query={"account_id": account})
+        client(f"GET {place}/kook-channels", query={"account_id": account, "server_id": "1"})
+        client(f"POST {place}/auto-match", EXAMPLES["AutoMatch"] | {"account_id": int(account)})
+
+
+def use_backups(client: Client) -> None:
+    one = "/api/backup/{backup_id}"
+    made = client("POST /api/backup/create")["backup_id"]
+    client("GET /api/backup/list")
+    client(f"GET {one}/download", backup_id=made)
+    client("POST /api/backup/restore", {"backup_id": made})
+    client("POST /api/backup/restore", EXAMPLES["Restore"])
+    for _ in range(2):
+        client(f"DELETE {one}", backup_id=made)
 
 
 def use_messaging(client: Client, receiver: str) -> None:

@@ -32,6 +32,7 @@ IOT_RESOURCES = {
 }
 """What IoT Core's actions are about, where that is no thing (Service Authorization Reference, "AWS IoT")."""
 
+BUCKETS = {"files-bucket": "FilesBucket", "forwarding-bucket": "ForwardingBucket"}
 ALWAYS = {
     ("events", "PutEvents"): ("events:PutEvents", "EventBus"),
     ("apigatewaymanagementapi", "PostToConnection"): (
@@ -101,7 +102,7 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> Grants:
         case "scheduler", _:
             return needed_of_schedules(operation)
         case "s3", _:
-            return needed_of_bucket(operation, parameters["Key"])
+            return needed_of_bucket(operation, parameters["Bucket"], parameters["Key"])
     raise AssertionError(f"{service}:{operation} is not known here")
 
 
@@ -132,13 +133,14 @@ def needed_of_schedules(operation: str) -> Grants:
     return found if operation == "DeleteSchedule" else found | {("iam:PassRole", "ScheduleRole")}
 
 
-def needed_of_bucket(operation: str, key: str) -> Grants:
+def needed_of_bucket(operation: str, name: str, key: str) -> Grants:
     """What a call about an object needs, or its presigned address."""
-    place = f"FilesBucket/{key.partition('/')[0]}/*"
+    bucket = BUCKETS[name]
+    place = f"{bucket}/{key.partition('/')[0]}/*"
     match operation:
         case "HeadObject":
             # To be told that there is none, one must be allowed to look.
-            return {("s3:GetObject", place), ("s3:ListBucket", "FilesBucket")}
+            return {("s3:GetObject", place), ("s3:ListBucket", bucket)}
         case "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":
             return {("s3:PutObject", place)}
     return {(f"s3:{operation}", place)}
@@ -167,8 +169,9 @@ class Work:
         def record_signature(signer: Any, request_dict: dict[str, Any], operation_name: str, **more: Any) -> Any:
             if self._recording:
                 # Whoever follows a presigned address may do what its signer may.
-                key = urlsplit(request_dict["url"]).path.removeprefix("/files-bucket").removeprefix("/")
-                self.used |= needed_of_bucket(operation_name, key)
+                (name,) = (bucket for bucket in BUCKETS if bucket in request_dict["url"])
+                key = urlsplit(request_dict["url"]).path.removeprefix(f"/{name}").removeprefix("/")
+                self.used |= needed_of_bucket(operation_name, name, key)
             return sign(signer, request_dict, operation_name, **more)
 
         monkeypatch.setattr(RequestSigner, "generate_presigned_url", record_signature)

@@ -3,7 +3,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub import aws as clients
@@ -86,6 +86,7 @@ def test_two_that_make_and_delete_it_without_end_do_not_keep_us(monkeypatch: pyt
         schedules.put("acme.int_1", 60, QUEUE, {})
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_regex(TENANT_PATTERN), st.text(min_size=1, max_size=80))
 def test_a_name_is_one_that_scheduler_takes(tenant: str, thing: str) -> None:
     assert re.fullmatch(r"[0-9a-zA-Z_.-]{1,64}", schedules.named(tenant, thing))

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from functions.forwarding import gate
+from functions.forwarding.accounts import cookies
 from hub import connections, ids, secrets, times
 from hub.connections import Trouble
-from hub.connectors.kook import KookConfig
-from hub.errors import Conflict, NotFound
+from hub.connectors.kook import KookConfig, KookCookieConfig
+from hub.errors import Conflict, NotFound, Unprocessable
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 
@@ -84,10 +85,20 @@ def new_callback_id() -> str:
 
 
 def opened(tenant: str, account: StoredAccount) -> KookConfig:
-    """The config of an account that has a token."""
-    config = connections.opened(tenant, account.connection)
-    assert isinstance(config, KookConfig)  # noqa: S101 - what the connector of KOOK makes
-    return config
+    """What KOOK is called with: the token of the account's bot or, where the deployment allows it, its cookies.
+
+    Raises `Unprocessable`, with what to do about it, for an account that cannot call.
+    """
+    if account.has_token:
+        config = connections.opened(tenant, account.connection)
+        assert isinstance(config, KookConfig)  # noqa: S101 - what the connector of KOOK makes
+        return config
+    if not account.has_cookie:
+        raise Unprocessable("no_token", code="TOKEN_MISSING")
+    if not cookies.are_allowed():
+        raise Unprocessable("cookie_not_allowed", code="COOKIE_NOT_ALLOWED")
+    cookie = cookies.header(login(tenant, account)["cookie"])
+    return KookCookieConfig(cookie=cookie, base_url=account.config.get("base_url", ""))
 
 
 def sealed_login(tenant: str, account_id: str, login: Mapping[str, str]) -> bytes | None:
@@ -210,13 +221,15 @@ def seen(tenant: str, account: StoredAccount) -> None:
         note(tenant, account.id, "online")
 
 
-def writes(tenant: str, account: StoredAccount, *, is_new: bool = False) -> list[table.Put]:
+def writes(
+    tenant: str, account: StoredAccount, *, is_new: bool = False, events: Sequence[Mapping[str, Any]] = ()
+) -> list[table.Put]:
     """What an account is written with; `is_new`: on condition that there is nothing of it yet."""
     condition = table.ABSENT if is_new else ""
     pointer = {**keys.connection(account.callback_id), "tenant": tenant, "account": account.id}
     email = {**keys.entity(tenant, EMAILS, account.email.lower()), "account": account.id}
     return [
-        table.Put(table.entities(), _item(tenant, account), condition),
+        table.Put(table.entities(), _item(tenant, account, events), condition),
         table.Put(table.entities(), email, condition),
         table.Put(table.entities(), pointer, condition),
     ]

@@ -177,6 +177,12 @@ def counted(tenant: str, bot_id: str, platform: str, added: int) -> table.Update
     )
 
 
+def recounted(tenant: str, bot_id: str, mappings: int) -> table.Update:
+    """The write of how many mappings name a bot, while nobody else makes any."""
+    key = keys.entity(tenant, KIND, bot_id)
+    return table.Update(table.entities(), key, "SET #mapping_count = :mappings", values={"mappings": mappings})
+
+
 def item(tenant: str, bot: StoredBot) -> Item:
     """What a bot is written as."""
     return {**keys.entity(tenant, KIND, bot.id), **items.attributes(bot)}

@@ -2,7 +2,6 @@
 
 from typing import Any, TypedDict
 
-from functions.forwarding import tokens
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.capture import intake
 from hub.connectors import callbacks, kook
@@ -38,7 +37,7 @@ def hear_kook(request: Request, callback_id: str) -> Heard:
     if not account.has_token:
         raise Forbidden
     try:
-        data = kook.event(tokens.opened(tenant, account), request.body)
+        data = kook.event(accounts.opened(tenant, account), request.body)
     except Unverified:
         raise Forbidden from None
     if data.get("channel_type") == "WEBHOOK_CHALLENGE":

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.forwarding import captured, tokens
+from functions.forwarding import captured
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.capture import cursors, intake
@@ -51,14 +51,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def poll(tenant: str, account_id: str) -> None:
     """Read what was said in an account's channels. One that is stopped or gone is not read any more."""
-    try:
-        account = accounts.get(tenant, account_id)
-    except NotFound:
-        account = None
-    if account is None or not account.is_started or not account.has_token:
+    account = _started(tenant, account_id)
+    if account is None:
         schedules.delete(scheduled(tenant, account_id))
         return
-    run = _Run(tenant, account, tokens.opened(tenant, account), times.now_ms() + round(BUDGET_SECONDS * 1000))
+    run = _Run(tenant, account, accounts.opened(tenant, account), times.now_ms() + round(BUDGET_SECONDS * 1000))
     if pacing.is_paused(tenant, _pace(account)):
         return
     wanted = mappings.channels_of_tenant(tenant)
@@ -80,6 +77,15 @@ def poll(tenant: str, account_id: str) -> None:
         accounts.note(tenant, account.id, "error", connections.trouble(error, run.config))
         return
     accounts.seen(tenant, account)
+
+
+def _started(tenant: str, account_id: str) -> StoredAccount | None:
+    """An account that is started and can call KOOK."""
+    try:
+        account = accounts.get(tenant, account_id)
+    except NotFound:
+        return None
+    return account if account.is_started and (account.has_token or account.has_cookie) else None
 
 
 def scheduled(tenant: str, account_id: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from functions.forwarding import captured, tokens
+from functions.forwarding import captured
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.bots import store as bots
 from functions.forwarding.bots.store import StoredBot
@@ -212,7 +212,7 @@ def _now(tenant: str, one: Captured, row: StoredMessage) -> Said:
         account = accounts.get(tenant, one.account_id)
         if not account.has_token:
             return told
-        seen = kook.message_of(tokens.opened(tenant, account), row.channel, one.message_id)
+        seen = kook.message_of(accounts.opened(tenant, account), row.channel, one.message_id)
     except (NotFound, ProviderError):
         count("EditsNotRead")
         return told

@@ -175,7 +175,7 @@ def _add_together(tenant: str, group: Sequence[StoredMapping]) -> dict[str, HubE
         if failure.position <= len(counts):
             used = list(uses)[failure.position - 1]
             return {
-                mapping.id: Unprocessable("no_such_bot", code="BOT_NOT_FOUND", platform=mapping.target_platform)
+                mapping.id: no_such_bot(mapping.target_platform)
                 for mapping in group
                 if (mapping.target_bot_id, mapping.target_platform) == used
             }
@@ -205,7 +205,7 @@ def replace(tenant: str, before: StoredMapping, after: StoredMapping) -> None:
             case 2:
                 raise taken() from None
             case 3:
-                raise Unprocessable("no_such_bot", code="BOT_NOT_FOUND", platform=after.target_platform) from None
+                raise no_such_bot(after.target_platform) from None
         raise versioned.Changed((failure.item or {}).get("version", 0)) from None
     except table.Contended:
         raise versioned.Changed(before.version) from None
@@ -233,6 +233,11 @@ def remove(tenant: str, mapping: StoredMapping) -> None:
 def taken() -> Conflict:
     """The answer to a mapping of a way that another goes."""
     return Conflict("mapping_exists", code="MAPPING_EXISTS")
+
+
+def no_such_bot(platform: str) -> Unprocessable:
+    """The answer to a mapping to a bot that is not there, or of another platform."""
+    return Unprocessable("no_such_bot", code="BOT_NOT_FOUND", platform=platform)
 
 
 def writes(tenant: str, mapping: StoredMapping, *, is_new: bool = False) -> list[table.Put]:

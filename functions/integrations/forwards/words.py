@@ -95,6 +95,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "added": ("新增", "Added"),
     "updated": ("更新", "Updated"),
     "deleted": ("删除", "Deleted"),
+    "status.service_running": ("转发运行中", "Forwarding runs"),
+    "status.queue_size": ("队列长度", "Waiting"),
     "is_running": ("运行中", "Running"),
     "version": ("版本", "Version"),
     "satisfaction": ("满意度", "Satisfaction"),

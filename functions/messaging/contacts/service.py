@@ -34,6 +34,10 @@ MAX_FAILURES = 6
 """In a row; the waits between them are those of messages: 4 s, 16 s, 64 s … or what the platform asks for."""
 
 
+class _Paced(Temporary):
+    """Others read the same address book: no fault of the platform's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What a step of a sync found, and how many seconds the next one is to wait."""
@@ -63,9 +67,7 @@ def synced(caller: Caller, platform: str, user_id: str) -> list[ThirdPartyContac
         raise _refused(step.sync)
     contacts, is_whole = _fitting(list(found.values()))
     if step.sync.status == "running":
-        later = replace(step.sync, alive_until=times.now_ms() + step.wait_seconds * 1000 + runs.ALIVE_MS)
-        if runs.note(caller.tenant, later):
-            runs.hand_over(caller.tenant, later, step.wait_seconds)
+        runs.hand_over(caller.tenant, step.sync, step.wait_seconds)
     elif is_whole:
         return contacts
     return Accepted(contacts, f"/third-party/{known}/contacts/sync?userId={quote(user_id, safe='')}")
@@ -137,14 +139,14 @@ def _page(tenant: str, connection: Connection, cursor: str | None) -> protocol.P
     [slot] = pacing.reserve(tenant, f"{connection.id}@contacts", 1, connector.limits.per_second)
     if (ahead := slot - times.now_ms()) > 0:
         if ahead > 1000:
-            raise Temporary("paced", "others read this address book", slot)
+            raise _Paced("paced", "others read this address book", slot)
         time.sleep(ahead / 1000)
     return connector.contacts(connections.opened(tenant, connection), cursor)
 
 
 def _troubled(tenant: str, sync: StoredSync, connection: Connection, error: ProviderError) -> Step:
     trouble = connections.trouble(error, connections.opened(tenant, connection))
-    failures = sync.failures + 1
+    failures = sync.failures + (not isinstance(error, _Paced))
     if not isinstance(error, Temporary) or failures >= MAX_FAILURES:
         return Step(replace(sync, status="failed", error=trouble, ended_at=times.iso_ms(times.now_ms())))
     wait = 4**failures if error.retry_at is None else -(-(error.retry_at - times.now_ms()) // 1000)

@@ -26,7 +26,7 @@ OF_PROVIDER = "PROVIDER_MESSAGE"
 SENDING = "SENDING"
 
 KEEP_SECONDS = 90 * 86_400
-LEASE_SECONDS = 60
+LEASE_SECONDS = 75
 """How long an attempt can be under way: longer than a function of ours lives."""
 
 

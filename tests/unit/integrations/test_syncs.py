@@ -33,7 +33,9 @@ from tests.unit.interruptions import Calls
 from tests.unit.racing import race
 
 pytestmark = pytest.mark.usefixtures("aws")
-small = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+small = settings(
+    max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 
 
 @pytest.fixture

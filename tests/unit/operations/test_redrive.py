@@ -119,6 +119,7 @@ def test_every_dead_letter_queue_knows_where_its_letters_go(stack: StackInMemory
         "TotalsDeadLetterQueue": "TotalsQueue",
         "DeviceEventsDeadLetterQueue": "DeviceEventsQueue",
         "FileUploadsDeadLetterQueue": "FileUploadsQueue",
+        "ForwardingChangesDeadLetterQueue": "ForwardingChangesQueue",
         "LivePushDeadLetterQueue": "LivePushQueue",
         "ForwardFiguresDeadLetterQueue": "ForwardFiguresQueue",
     }

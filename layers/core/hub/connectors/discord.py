@@ -44,7 +44,9 @@ class DiscordConfig(Config):
     """`webhook_url` as Discord shows it: who has it can post."""
 
     webhook_url: Annotated[
-        str, SECRET, Field(max_length=2048, pattern=r"^https?://[^/\s]+/api/(v\d+/)?webhooks/\d+/[A-Za-z0-9_-]+$")
+        str,
+        SECRET,
+        Field(max_length=2048, pattern=r"^https?://[^/\s]+/api/(v\d+/)?webhooks/\d+/[A-Za-z0-9_-][A-Za-z0-9_.-]*$"),
     ]
     username: Annotated[str, Field(max_length=80)] = ""
 

@@ -62,6 +62,13 @@ class KookConfig(ApiConfig):
     channel_id: Annotated[str, Field(pattern=r"^[0-9]{0,32}$")] = ""
 
 
+class KookCookieConfig(KookConfig):
+    """A browser's `cookie` (a header's value) instead of a token, which KOOK's documentation does not know."""
+
+    token: str = ""
+    cookie: Annotated[str, SECRET, Field(max_length=32_768)]
+
+
 class Kook(Connector[KookConfig]):
     """A bot in its servers' channels."""
 
@@ -356,6 +363,8 @@ def _call(
     method: str, config: KookConfig, path: str, *, query: dict[str, str] | None = None, body: Any = None
 ) -> dict[str, Any]:
     headers = {"Authorization": f"Bot {config.token}"}
+    if isinstance(config, KookCookieConfig):
+        headers = {"Cookie": config.cookie}
     answer = calls.call(method, calls.base(config.base_url, API) + path, query=query, body=body, headers=headers)
     told = answer.fields
     if answer.ok and told.get("code") == 0 and isinstance(told.get("data"), dict):

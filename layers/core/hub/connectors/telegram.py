@@ -80,7 +80,7 @@ class TelegramConfig(ApiConfig):
     `chat_id` is written to where a message names no chat.
     """
 
-    bot_token: Annotated[str, SECRET, Field(pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$")]
+    bot_token: Annotated[str, SECRET, Field(pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-][A-Za-z0-9_.-]{2,99}$")]
     webhook_secret: Annotated[str, SECRET, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")] = ""
     chat_id: Annotated[str, Field(max_length=64)] = ""
 
