@@ -249,7 +249,7 @@ def test_a_thousand_messages_at_the_pace_that_the_platform_takes(api: Client, st
         stack.set_polling("MessagingSendFunction", enabled=False)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda number: send_surely(keys[number % 2], number), range(MESSAGES)))
-        eventually(lambda: stack.waiting("TelegramMessagesQueue") == MESSAGES, "all are queued", seconds=120)
+        eventually(lambda: stack.waiting("TelegramMessagesQueue") >= MESSAGES, "all are queued", seconds=120)
         stack.set_polling("MessagingSendFunction", enabled=True)
         eventually(lambda: len(telegram.taken) >= MESSAGES, "all are sent", seconds=240, pause=0.5)
         seconds = telegram.taken[-1][0] - telegram.taken[0][0]

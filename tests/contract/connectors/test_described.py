@@ -1,7 +1,7 @@
 """Requests against the providers' own descriptions of their APIs: GitHub's OpenAPI, Discord's as zod schemas (npm).
 
-What our fakes answer is held against them too. Prism would serve both, and takes longer to install than all tests of
-the connectors run; the description is what counts, so it is read here.
+Prism would serve both, and takes three times as long to install as all else that tests have from npm; the description
+is what counts, so it is read here.
 """
 
 import json

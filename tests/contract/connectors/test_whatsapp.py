@@ -122,7 +122,6 @@ def test_a_template_is_sent_as_it_stands(provider: Fake) -> None:
         (told(RATE_LIMIT, 429), Temporary, "130429", "Message failed to send because there were too many messages"),
         (told(EXPIRED, 401), Disabled, "190", "Error validating access token"),
         (told({"error": {"code": 131047, "message": "Re-engagement message"}}, 400), Permanent, "131047", "Re-engage"),
-        (told({"error": {"code": 135000, "message": "Generic user error"}}, 500), Temporary, "135000", "Generic"),
         (told({"error": {"code": 131026, "message": "Undeliverable"}}, 400), Permanent, "131026", "Undeliverable"),
         (told({"messages": []}), Temporary, "bad_answer", ""),
         (told({"messages": [{}]}), Temporary, "bad_answer", ""),

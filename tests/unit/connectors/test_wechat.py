@@ -248,7 +248,9 @@ def error(told: Any, status: int = 200) -> ProviderError:
 def test_a_code_is_what_wechat_says(code: int, kind: type[ProviderError]) -> None:
     found = error({"errcode": code, "errmsg": "its own words"})
     assert type(found) is kind
-    assert (found.code, found.message) == (str(code), "its own words")
+    assert found.code == str(code)
+    more = ": the account's IP whitelist must name the address that we call from" if code == 40164 else ""
+    assert found.message == f"its own words{more}"
 
 
 def test_the_days_end_ends_the_days_quota(clock: Clock) -> None:

@@ -127,10 +127,7 @@ def _call(
 def _error(answer: calls.Answer, told: Any) -> ProviderError:
     if not isinstance(told, dict):
         return calls.refused(answer)
-    found = _coded(told.get("code"), _words(told))
-    if found is None or (type(found) is Permanent and (answer.status >= 500 or answer.status == 429)):
-        return calls.refused(answer, told.get("code"), _words(told))
-    return found
+    return _coded(told.get("code"), _words(told)) or calls.refused(answer, told.get("code"), told.get("message"))
 
 
 def _words(told: Mapping[str, Any]) -> str:
