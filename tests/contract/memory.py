@@ -149,6 +149,9 @@ def received(queue: str) -> list[str]:
     bodies = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         bodies += [message["Body"] for message in batch]
+        # moto looks through all that a queue holds for each message that it gives out.
+        taken = [{"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(batch)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=taken)
     return bodies
 
 
