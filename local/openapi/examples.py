@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from local.openapi import plugins
+
 _API_KEY = {
     "id": "ak_1234567890",
     "name": "我的API密钥",
@@ -469,6 +471,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "account": None,
         "error": {"code": "invalid_token", "message": "invalid_token"},
     },
+    **plugins.EXAMPLES,
     "Sync": {
         "id": "sync_1234567890",
         "integration_id": "int_1234567890",

@@ -24,6 +24,7 @@ _INDEX = "an index of keys, so that most changes cost no write of it; then the r
 _TICKET = "a ticket, its index keys and its event become attribute values"
 _CUSTOMER = "a customer, its index keys and its event become attribute values, and its name an item"
 _INDEX = "an index of keys, so that most changes cost no write of it; then the rows at once"
+_INTEGRATION = "an integration, its index keys and its event become attribute values; its config is sealed"
 _DEVICE_ROUTE = "/v1/iot/devices/{device_id}"
 _DEVICE = "a device, its index keys and its event become attribute values; IoT Core's calls are prepared and read"
 _COMMAND = "a command and its event become attribute values; the message to the device is prepared"
@@ -34,6 +35,26 @@ _ROW = "every row shown costs its reading and its JSON, about 20 µs a row"
 _HOURS = "every hour costs its reading, its percentiles and its JSON"
 _QUARTERS = "every quarter of an hour is put into its day of the time zone; the sample has something in each"
 _REASONS = {
+    "GET /v1/users": "the rows, then their number: as events count them, and by themselves where those are few",
+    "POST /v1/webhooks/{webhook_id}/replay": "webhook and the replay before are read, then it is written and started",
+    "POST /v1/integrations": "those there are, are counted; then integration and connection in one transaction",
+    "GET /v1/integrations (service_type)": "an index of keys, asked for each status; then the rows at once",
+    "GET /v1/integrations (status)": _INDEX,
+    "PUT /v1/integrations/{integration_id}": _CHANGED,
+    "PUT /v1/integrations/{integration_id} (config)": "the same, and what is secret of it is opened and sealed",
+    "DELETE /v1/integrations/{integration_id}": "read for its event, then it goes with its connection",
+    "POST /v1/integrations/{integration_id}/sync": "integration and running sync are read; then it is started",
+    **dict.fromkeys(
+        (f"GET /v1/integrations/{{integration_id}}/{one}" for one in ("syncs", "syncs/{sync_id}", "records")),
+        "the integration is read first, so that one that is not the caller's is a 404",
+    ),
+    "GET /v1/integrations/{integration_id}/records (change)": "the same, an index of keys, then the rows at once",
+    "GET /api/logs": "an index of keys, so that most changes cost no write of it; then the rows, and their number",
+    **dict.fromkeys((f"GET /api/logs ({one})" for one in ("cursor", "failed", "succeeded, a platform")), _INDEX),
+    "POST /api/logs/clear": "once at a time: that is noted, then how far it is to come goes to the worker",
+    "GET /api/system/status": "accounts, bots, mappings and a day's figures are read for one page",
+    "POST /api/system/restart": "the state is read and written, and so is what is told of it",
+    "GET /api/health/check": "what it tells of is asked: queue, table, figures",
     "POST /v1/api-keys (Idempotency-Key)": "two writes more, with the header only: the record is taken, then completed",
     "GET /v1/api-keys": "each key shows its usage figures, which stand in its credential's item",
     "GET /v1/api-keys (cursor)": "as by number",
@@ -119,6 +140,15 @@ _REASONS = {
     "POST /api/auth/change-password": "a sign-in, a change, and the end of what acted for the user",
 }
 _CPU_REASONS = {
+    **dict.fromkeys(("POST /v1/integrations", "DELETE /v1/integrations/{integration_id}"), _INTEGRATION),
+    **dict.fromkeys((f"PUT /v1/integrations/{{integration_id}}{one}" for one in ("", " (config)")), _INTEGRATION),
+    "POST /v1/integrations/{integration_id}/sync": _JOB,
+    **dict.fromkeys((f"GET /v1/integrations{one}" for one in ("", " (service_type)", " (status)")), _ROW),
+    **dict.fromkeys((f"GET /v1/integrations/{{integration_id}}/{one}" for one in ("syncs", "records")), _ROW),
+    "GET /v1/integrations/{integration_id}/records (change)": _ROW,
+    **dict.fromkeys(
+        (f"GET /api/logs{one}" for one in ("", " (cursor)", " (failed)", " (succeeded, a platform)")), _ROW
+    ),
     "POST /v1/api-keys": "a secret is made, and two items with their event become attribute values",
     "POST /v1/api-keys (Idempotency-Key)": "the same, and the answer encrypted for its record",
     "GET /v1/api-keys": _ROW,

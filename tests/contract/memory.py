@@ -50,6 +50,8 @@ _SETTINGS = {
     "WEBHOOK_DELIVERIES_PER_MINUTE": "100",
     "WEBHOOK_RETRY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookRetryStateMachine",
     "WEBHOOK_REPLAY_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:WebhookReplayStateMachine",
+    "PLUGIN_RUNS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PluginRunsQueue",
+    "PLUGIN_SLOW_RUNS_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/PluginSlowRunsQueue",
     "WHATSAPP_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WhatsAppMessagesQueue",
     "TELEGRAM_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/TelegramMessagesQueue",
     "WECHAT_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/WeChatMessagesQueue",
@@ -147,6 +149,9 @@ def received(queue: str) -> list[str]:
     bodies = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         bodies += [message["Body"] for message in batch]
+        # moto looks through all that a queue holds for each message that it gives out.
+        taken = [{"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(batch)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=taken)
     return bodies
 
 
@@ -261,6 +266,9 @@ def _make() -> None:
         "PoisonEventsQueue",
         "WebhookDeliveryQueue",
         "WebhookSlowDeliveryQueue",
+        "PluginEventsQueue",
+        "PluginRunsQueue",
+        "PluginSlowRunsQueue",
         "WhatsAppMessagesQueue",
         "TelegramMessagesQueue",
         "WeChatMessagesQueue",
@@ -284,6 +292,7 @@ def _make() -> None:
     patterns: dict[str, Any] = {"Subscriber": {"source": [{"prefix": "hub."}]}}
     for name in (
         "Totals",
+        "PluginEvents",
         "SupportStatistics",
         "ForwardFigures",
         "WhatsAppMessages",

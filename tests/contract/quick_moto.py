@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import jsonpath_ng.ext
 import moto.core.models
 import moto.core.responses
 import moto.dynamodb.models
@@ -305,6 +306,7 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (BotocoreStubber, "process_request", _process_request),
     # What patches `requests`, which Hub does not use: 1,400 patterns, each time that moto starts.
     (moto.core.models, "RESPONSES_METHODS", []),
+    (jsonpath_ng.ext, "parse", cache(vars(jsonpath_ng.ext)["parse"])),
     (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
     (moto.core.responses, "gen_amzn_requestid_long", _request_id),
     (RequestReader, "_parse_structure", _read_request),

@@ -53,6 +53,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _sell(caller)
         _connect(caller)
         _integrate(caller)
+        _extend(caller)
         _send(caller)
         _forward(caller)
         _capture(caller)
@@ -158,6 +159,19 @@ def _integrate(caller: events.Caller) -> None:
             step = {"tenant": caller.tenant, "integration_id": made, "id": begun, "step": {"number": 0}}
             sync.handler(step, None)
     service.delete(caller, made)
+
+
+def _extend(caller: events.Caller) -> None:
+    """A plugin that is installed, switched off because it fails, and uninstalled."""
+    from functions.plugins import service
+    from functions.plugins.models import NewPlugin
+    from hub.connections import Trouble
+
+    wanted = NewPlugin(plugin_id="plugin_escalation_v1.0.0", config={"hub_url": "https://example.com", "api_key": "k"})
+    made = service.install(caller, lambda group, permission: True, wanted)
+    reason = Trouble(code="failing", message="10 runs failed in a row")
+    service.disable(caller.tenant, made["installation_id"], "plugin_escalation", reason, caller.request_id)
+    service.uninstall(caller, made["id"])
 
 
 def _send(caller: events.Caller) -> None:

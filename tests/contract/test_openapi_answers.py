@@ -21,6 +21,7 @@ from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validat
 from tests.contract.described_devices import use_devices
 from tests.contract.described_figures import use_forward_figures
 from tests.contract.described_files import use_files
+from tests.contract.described_plugins import use_plugins
 from tests.contract.messaging import CONFIGS, wrote
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 from tests.kook import TOKEN, Kook
@@ -130,6 +131,7 @@ def test_real_answers_are_what_the_description_says(
     use_orders(client)
     use_devices(client)
     use_integrations(client, receiver)
+    use_plugins(client, receiver)
     use_messaging(client, receiver)
     use_accounts(client)
     use_mappings(client)

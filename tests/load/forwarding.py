@@ -47,12 +47,12 @@ def _run(stack: RunningStack, given: argparse.Namespace) -> str:
     api, each = stack.first_client(), given.messages // CHANNELS
     with World(api, CHANNELS) as world:
         started = time.monotonic()
-        troubled = (started + given.seconds * 0.1, started + given.seconds * 0.1 + given.down)
+        troubled = (started + given.seconds * 0.3, started + given.seconds * 0.3 + given.down)
         for name, answer in (("telegram", _LIMITED), ("feishu", Reply(502, b"<html>"))):
             world.platforms[name].trouble = lambda _, answer=answer: (  # type: ignore[misc]
                 answer if troubled[0] <= time.monotonic() < troubled[1] else None
             )
-        quiet_until = (time.time() + given.seconds * 0.1) * 1000
+        quiet_until = (time.time() + given.seconds * 0.3) * 1000
         killed = _meanwhile(stack, world, given)
         with ThreadPoolExecutor(CHANNELS) as pool:
             list(pool.map(lambda channel: _say_in(world, channel, each, given.seconds), range(CHANNELS)))
@@ -103,6 +103,7 @@ def _report(world: World, each: int, seconds: float, quiet_until: float) -> str:
             assert first == list(range(1, each + 1)), f"{platform} {channel} is out of order: {arrived}"
             doubled += len(arrived) - len(first)
     quiet = world.latencies(quiet_until)
+    assert len(quiet) > 1, "nothing arrived before the trouble began: say them over a longer time"
     middle, late = (quantiles(quiet, n=100)[place] for place in (49, 94))
     lines = [
         f"{_distinct(world)} messages arrived in order in {seconds:.0f} s, {doubled} of them twice",

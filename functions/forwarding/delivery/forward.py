@@ -81,9 +81,10 @@ def _go(group: Group, some: Sequence[_Received]) -> tuple[list[_Received], list[
 def _ended(running: Mapping[Future[tuple[list[_Received], list[_Received]]], Sequence[_Received]]) -> list[str]:
     """Wait for all groups; tells which messages come again. One that fails keeps no other from being done."""
     again: list[str] = []
-    finished, others = wait(running, timeout=PATIENCE_SECONDS)
     failed: list[BaseException] = []
-    while finished:
+    finished, others = wait(running, timeout=PATIENCE_SECONDS)
+    # None may have ended by then: each is asked what became of its messages, or they would count as done.
+    while finished or others:
         done: list[_Received] = []
         for one in finished:
             error = one.exception()

@@ -286,6 +286,35 @@ def test_a_slow_mapping_lets_the_others_of_its_batch_go(
     assert [row.status for row in rows()] == ["success", "success"]
 
 
+def test_what_waits_comes_again_however_long_a_batch_took(
+    worker: Lambda, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has ended when patience does."""
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.0)
+
+    class Late(Fake):
+        def answer(self, asked: Asked) -> Reply:
+            time.sleep(0.2)
+            return super().answer(asked)
+
+    with Late(limited(30)) as discord:
+        new_mapping(discord_bot(discord))
+        capture(account, said_event(1), said_event(2))
+        batch = worker.received()
+        assert worker.take(batch) == [one["MessageId"] for one in batch]
+    with Late(Reply(502)) as discord:
+        new_mapping(discord_bot(discord), "2", channel="1")
+        capture(account, said_event(3, channel="1"))
+
+        def fail(*_: object) -> None:
+            raise KeyError("an item that is not what it should be")
+
+        monkeypatch.setattr(attempts, "_postponed", fail)
+        batch = worker.received()
+        with pytest.raises(KeyError):
+            worker.take(batch)
+
+
 def test_a_mapping_that_cannot_be_worked_on_keeps_no_other_from_being_done(
     worker: Lambda, discord: Fake, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

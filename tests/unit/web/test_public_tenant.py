@@ -14,7 +14,7 @@ from hub.web import request as web_request
 from hub.web.request import Request
 from hub.web.resolver import Api
 from hub.web.styles import D5
-from tests.contract.memory import data_plane
+from tests.contract.memory import ROUTES, TEMPLATE, data_plane
 
 api = Api("forwarding", D5())
 
@@ -108,6 +108,17 @@ def test_all_of_them_have_one_limit() -> None:
         table.write(table.Put(table.activity(), item | used | {"minute": minute}))
         if minute == times.now() // 60:
             assert ask("GET /api/things")[0] == 429
+
+
+def test_the_forwarders_functions_are_open_where_that_is_asked_for_but_for_sign_in_and_backups() -> None:
+    served = {function for route, function in ROUTES.items() if route.partition(" ")[2].startswith("/api/")}
+    opened = {
+        name
+        for name, resource in TEMPLATE["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+        and resource["Properties"]["Environment"]["Variables"].get("PUBLIC_TENANT") == {"Ref": "PublicForwarderTenant"}
+    }
+    assert opened == served - {"LoginFunction", "ForwardBackupsFunction"} | {"LiveConnectionsFunction"}
 
 
 def test_no_api_key_leads_to_it() -> None:

@@ -68,8 +68,12 @@ def call(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
     seconds: float = outbound.SECONDS,
+    max_bytes: int = MAX_ANSWER_BYTES,
 ) -> Answer:
-    """Call a provider, `body` as JSON or, where it is bytes, as it stands. Raises `Temporary` where no answer came."""
+    """Call a provider, `body` as JSON or, where it is bytes, as it stands. Raises `Temporary` where no answer came.
+
+    An answer is cut at `max_bytes`.
+    """
     sent = body if isinstance(body, bytes) or body is None else json.dumps(body, ensure_ascii=False).encode()
     own = {} if sent is None or isinstance(body, bytes) else {"Content-Type": "application/json; charset=utf-8"}
     address = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}" if query else url
@@ -80,7 +84,7 @@ def call(
             headers={"Accept": "application/json", **own, **(headers or {})},
             body=sent,
             seconds=seconds,
-            max_response_bytes=MAX_ANSWER_BYTES,
+            max_response_bytes=max_bytes,
         )
     except outbound.AddressRefused as error:
         raise Disabled(error.reason, "the address is not one that may be called") from error
