@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
-from pydantic import ValidationError
-
 from functions.messaging.messages import service, store
 from functions.messaging.received import service as received
 from functions.messaging.told import Change, Heard
-from hub import queues, settings
+from hub import batches, queues, settings
 from hub.errors import Unavailable
-from hub.telemetry import count, lambda_handler, logger
+from hub.telemetry import count, lambda_handler
 
 WAITS = (2, 10, 60)
 """Seconds after which a status is looked at again: it can be told before the answer to the sending was noted."""
@@ -28,23 +25,7 @@ class HeardSettings:
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of `told.Heard` from SQS; one that cannot be kept comes again, and at last to the dead letters."""
-    messages, failed = queues.read(event, "tenant", "platform", "connection_id", "request_id")
-    for message_id, body in messages.items():
-        try:
-            _take(Heard.model_validate(body))
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False, include_context=False)
-            logger().error("what was heard cannot be read", extra={"message_id": message_id, "problems": problems})
-            count("BrokenMessages")
-            failed.append(message_id)
-        except Unavailable:
-            logger().warning("what was heard is to come again", extra={"message_id": message_id})
-            failed.append(message_id)
-        except (ClientError, ValueError):
-            logger().exception("what was heard cannot be kept", extra={"message_id": message_id})
-            count("BrokenMessages")
-            failed.append(message_id)
-    return queues.failures(failed)
+    return batches.take_each(event, Heard, _take)
 
 
 def _take(heard: Heard) -> None:

@@ -8,19 +8,17 @@ import mimetypes
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.messaging.messages import service, store
 from functions.messaging.messages.models import Kind, Media
 from functions.messaging.messages.store import StoredMessage
 from functions.messaging.platforms import Platform
 from functions.messaging.told import PlatformId
-from hub import ids, queues, times
-from hub.errors import Unavailable
+from hub import batches, ids, times
 from hub.events import Caller
 from hub.store import keys, table
-from hub.telemetry import count, lambda_handler, logger
+from hub.telemetry import count, lambda_handler
 
 _KINDS: dict[str, Kind] = {"image": "image", "video": "video", "audio": "audio"}
 
@@ -71,23 +69,7 @@ class _Event(_Told):
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of `conversation.message` from SQS, as the bus carries them; what is none becomes a dead letter."""
-    messages, failed = queues.read(event, "type", "tenant", "requestId", "data", within="detail")
-    for message_id, body in messages.items():
-        try:
-            _answer(_Event.model_validate(body))
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False, include_context=False)
-            logger().error("an answer is not what was agreed", extra={"message_id": message_id, "problems": problems})
-            count("BrokenMessages")
-            failed.append(message_id)
-        except Unavailable:
-            logger().warning("an answer is to come again", extra={"message_id": message_id})
-            failed.append(message_id)
-        except (ClientError, ValueError):
-            logger().exception("an answer cannot be written", extra={"message_id": message_id})
-            count("BrokenMessages")
-            failed.append(message_id)
-    return queues.failures(failed)
+    return batches.take_each(event, _Event, _answer, within="detail")
 
 
 def _answer(event: _Event) -> None:

@@ -13,7 +13,6 @@ import hashlib
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.support.conversations import service, store
@@ -29,7 +28,7 @@ from functions.support.conversations.models import (
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
 from functions.support.people import PersonId
-from hub import ids, queues, times
+from hub import batches, ids, times
 from hub.errors import NotFound, Unavailable
 from hub.events import Caller
 from hub.store import keys, table
@@ -85,23 +84,7 @@ class _Received(_Told):
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of `message.received` from SQS, as the bus carries them; what is none goes to the dead letters."""
-    messages, failed = queues.read(event, "type", "tenant", "requestId", "data", within="detail")
-    for message_id, message in messages.items():
-        try:
-            _receive(_Received.model_validate(message))
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False, include_context=False)
-            logger().error("a message is not what was agreed", extra={"message_id": message_id, "problems": problems})
-            count("BrokenMessages")
-            failed.append(message_id)
-        except Unavailable:
-            logger().warning("a message is to come again", extra={"message_id": message_id})
-            failed.append(message_id)
-        except (ClientError, ValueError):
-            logger().exception("a message cannot be written", extra={"message_id": message_id})
-            count("BrokenMessages")
-            failed.append(message_id)
-    return queues.failures(failed)
+    return batches.take_each(event, _Received, _receive, within="detail")
 
 
 def _receive(event: _Received) -> None:
