@@ -59,23 +59,14 @@ invoke: venv ## Call one function of the running system: FN=ApiKeysFunction EVEN
 	@python -m local invoke "$(FN)" "$(EVENT)"
 
 .PHONY: test
-# e2e waits more than it computes, so it runs beside the others, which leave it the processors; it is shown when it has ended.
-STAGES := lint types templates unit contract
-test: venv node ## Everything that must pass: lint, types, templates, unit, contract, and e2e beside them
-	@# What e2e builds from must not change while it is copied, not even its bytecode.
-	@python -m compileall -q layers/core functions
-	@log="$$(mktemp)"; failed=(); \
-	set -m; $(MAKE) e2e >"$$log" 2>&1 & e2e=$$!; set +m; \
-	trap 'kill -INT -- -$$e2e 2>/dev/null; wait $$e2e; rm -f "$$log"; exit 1' INT TERM; \
-	for stage in $(STAGES); do \
+STAGES := lint types templates unit contract e2e
+test: venv node ## Everything that must pass: lint, types, templates, unit, contract, e2e
+	@failed=(); for stage in $(STAGES); do \
 		printf '\n=== %s\n' "$$stage"; \
-		nice -n 5 $(MAKE) "$$stage" || failed+=("$$stage"); \
+		$(MAKE) "$$stage" || failed+=("$$stage"); \
 	done; \
-	status=0; wait $$e2e || status=$$?; \
-	printf '\n=== e2e\n'; cat "$$log"; rm -f "$$log"; \
-	(( status == 0 )) || failed+=(e2e); \
 	if (( $${#failed[@]} )); then echo "FAILED: $${failed[*]}" >&2; exit 1; fi; \
-	echo "All passed: $(STAGES) e2e"
+	echo "All passed: $(STAGES)"
 
 .PHONY: check
 check: lint types templates security ## Everything that reads the code without running it

@@ -16,7 +16,7 @@ from local import environment
 from local.stack import REGION, Stack, StackError
 
 _READY_SECONDS = 60
-_STOP_SECONDS = 60
+_STOP_SECONDS = 240
 
 
 class Emulator:

@@ -21,7 +21,7 @@ from local.process import Emulator, port_in_use
 from local.stack import MQTT_HOST, REGION, Stack, StackError
 
 _START_SECONDS = 900
-_STOP_SECONDS = 90
+_STOP_SECONDS = 300
 _READY = b"ready"
 
 

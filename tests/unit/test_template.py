@@ -178,7 +178,8 @@ def test_the_live_channel_calls_one_function_and_answers_what_it_says() -> None:
     assert RESOURCES["LiveStage"]["Properties"]["StageName"] == "ws"
 
 
-def test_the_stack_stays_well_below_cloudformations_500_resources() -> None:
+def test_the_stack_stays_well_below_cloudformations_500_resources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", memory.REGION)
     assert len(translated()["Resources"]) <= 480
 
 

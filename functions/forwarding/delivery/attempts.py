@@ -54,7 +54,7 @@ class Target:
     @property
     def paces(self) -> list[tuple[str, float]]:
         """The paces that it keeps: the bot's, and the channel's where that is another."""
-        limits, name = self.connector.limits, bots.place(self.bot.id)
+        limits, name = self.connector.limits_for(self.config), bots.place(self.bot.id)
         found = [(name, limits.per_second)]
         if limits.per_second_each and limits.per_second_each != limits.per_second:
             found.append((f"{name}#{self.mapping.target_channel_id}", limits.per_second_each))

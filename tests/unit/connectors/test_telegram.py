@@ -147,9 +147,7 @@ def test_parameters_that_make_no_sense_do_no_harm(parameters: Any) -> None:
     assert found.retry_at is None
 
 
-@pytest.mark.parametrize(
-    "token", ["", "110201543", "110201543:short", "a:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "1:../.."]
-)
+@pytest.mark.parametrize("token", ["", "110201543", "110201543:no", "a:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "1:../.."])
 def test_a_token_that_is_none_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="bot_token"):
         TelegramConfig(bot_token=token)

