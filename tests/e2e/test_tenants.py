@@ -15,8 +15,8 @@ from tests.e2e.running import Client, RunningStack
 
 BODIES: dict[str, Any] = {
     "GET /api/accounts/{account_id}": None,
-    "PUT /api/accounts/{account_id}": {"email": "stolen@example.com"},
-    "PATCH /api/accounts/{account_id}": {"email": "stolen@example.com"},
+    "PUT /api/accounts/{account_id}": {"password": "stolen"},
+    "PATCH /api/accounts/{account_id}": {"password": "stolen"},
     "DELETE /api/accounts/{account_id}": None,
     "POST /api/accounts/{account_id}/start": None,
     "POST /api/accounts/{account_id}/stop": None,
@@ -85,7 +85,7 @@ BODIES: dict[str, Any] = {
     "DELETE /v1/plugins/{plugin_id}": None,
     "PATCH /v1/plugins/{plugin_id}/status": {"status": "inactive"},
     "PUT /v1/plugins/{plugin_id}/config": {"config": {"default_city": "Stolen"}},
-    "PUT /v1/plugins/{plugin_id}/version": {"plugin_id": "plugin_weather_v1.1.0"},
+    "PUT /v1/plugins/{plugin_id}/version": {"version": "1.1.0"},
     "POST /v1/plugins/{plugin_id}/rotate-secret": None,
     "POST /v1/plugins/{plugin_id}/commands/{name}": {},
     "GET /v1/plugins/{plugin_id}/runs": None,
@@ -166,7 +166,7 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         ),
         "{backup_id}": api.post("/api/backup/create").json()["backup_id"],
         "{plugin_id}": api.post("/v1/plugins/install", weather).json()["id"],
-        "{sync_id}": api.post(f"/v1/integrations/{integration}/sync").json()["sync_id"],
+        "{sync_id}": _synced(api, integration),
         "{api_key_id}": api.new_key("Mine")["id"],
         "{app_id}": app["id"],
         "{conversation_id}": _conversation(api),
@@ -186,6 +186,14 @@ def ids(stack: RunningStack, api: Client, receiver: OpenReceiver) -> dict[str, s
         "{webhook_id}": webhook,
         "{replay_id}": replay,
     }
+
+
+def _synced(api: Client, integration: str) -> str:
+    """A sync that has ended, so that it changes nothing any more."""
+    sync: str = api.post(f"/v1/integrations/{integration}/sync").json()["id"]
+    place = f"/v1/integrations/{integration}/syncs/{sync}"
+    eventually(lambda: api.get(place).json()["ended_at"] is not None, "the sync's end")
+    return sync
 
 
 def _message(api: Client) -> str:
