@@ -48,6 +48,11 @@ BODIES: dict[str, Any] = {
     "POST /api/smart-mapping/apply": {"matches": [_MAPPING]},
     "POST /api/smart-mapping/feedback": {"accepted": [{"kook_channel_name": "a", "target_name": "b"}]},
     "POST /api/backup/restore": {"backup_id": "backup_20251019_153000"},
+    "POST /v1/plugins/install": {"plugin_id": "plugin_none_v1.0.0"},
+    "PATCH /v1/plugins/{plugin_id}/status": {"status": "inactive"},
+    "PUT /v1/plugins/{plugin_id}/config": {"config": {"default_city": "Beijing"}},
+    "PUT /v1/plugins/{plugin_id}/version": {"version": "1.1.0"},
+    "POST /v1/plugins/{plugin_id}/commands/{name}": {},
     "POST /v1/iot/devices": {"name": "a"},
     "PUT /v1/iot/devices/{device_id}": {"name": "b"},
     "PATCH /v1/iot/devices/{device_id}": {"name": "b"},
@@ -103,7 +108,10 @@ NOBODYS = {
     "import_id": "import_none",
     "integration_id": "int_none",
     "message_id": "msg_none",
+    "name": "current",
     "platform": "telegram",
+    "plugin_id": "plugin_none_v1.0.0",
+    "sync_id": "sync_none",
     "order_id": "order_none",
     "ticket_id": "ticket_none",
     "user_id": "u_none",
@@ -232,6 +240,8 @@ def ids(deployment: Deployment) -> dict[str, str]:
     command = call(deployment, "POST /v1/iot/devices/{device_id}/commands", {"device_id": device["id"]})
     order = orders.make(deployment)
     file = files.make(deployment)["id"]
+    integration = deployment.call("POST", "/v1/integrations", BODIES["POST /v1/integrations"]).json["id"]
+    weather = {"plugin_id": "plugin_weather_v1.0.0", "config": {"api_key": "a", "default_city": "Beijing"}}
     forwarding = {
         f"{kind}_id": str(deployment.call("POST", f"/api/{kind}s", BODIES[f"POST /api/{kind}s"]).json[f"{kind}_id"])
         for kind in ("account", "bot", "mapping")
@@ -250,7 +260,12 @@ def ids(deployment: Deployment) -> dict[str, str]:
         "export_id": deployment.call("POST", files.EXPORTS, {}).json["data"]["id"],
         "file_id": file,
         "import_id": deployment.call("POST", files.IMPORTS, {"fileId": file}).json["data"]["id"],
-        "integration_id": deployment.call("POST", "/v1/integrations", BODIES["POST /v1/integrations"]).json["id"],
+        "integration_id": integration,
+        "name": "current",
+        "plugin_id": deployment.call("POST", "/v1/plugins/install", weather).json["id"],
+        "sync_id": call(
+            deployment, "POST /v1/integrations/{integration_id}/sync", {"integration_id": integration}
+        ).json["id"],
         "message_id": _sent(deployment),
         "platform": "telegram",
         "ticket_id": _made(deployment, "/v1/tickets"),

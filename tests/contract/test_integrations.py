@@ -109,7 +109,10 @@ def test_the_page_tells_every_config() -> None:
     from hub.connectors import connector
 
     page = (memory.ROOT / "docs" / "integrations.md").read_text()
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| ", page, re.MULTILINE))
+    rows: dict[str, str] = {}
+    # What connectors can do stands in another table, further down.
+    for name, cell in re.findall(r"^\| `(\w+)` \| (.+?) \| ", page, re.MULTILINE):
+        rows.setdefault(name, cell)
     assert tuple(rows) == ("service_type", *SERVICE_TYPES)
     for service_type in SERVICE_TYPES:
         shape = connector(service_type).config
