@@ -157,7 +157,7 @@ def test_real_answers_are_what_the_description_says(
     }
     assert succeeded == set(OPERATIONS), "each operation is seen answering"
     failures = {exchange.status for exchange in client.exchanges if exchange.status >= 400}
-    assert failures == {400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503}, "503: KOOK does not answer"
+    assert failures == {400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503}, "503: a bot's platform does not answer"
 
 
 def use_api_keys(client: Client) -> None:
