@@ -17,11 +17,11 @@ from functions.integrations.models import (
 )
 from functions.integrations.store import StoredIntegration
 from hub import connections, connectors, events, ids, times
-from hub.connections import Trouble
 from hub.connectors import configs
 from hub.connectors.protocol import Disabled, ProviderError
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import table, versioned
 from hub.store.paging import Page
 
@@ -195,6 +195,25 @@ def note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> 
             continue
         return
     raise Unavailable
+
+
+def follow(caller: Caller, posted: StoredIntegration, chat_id: str) -> None:
+    """Note that the chat which is posted to has another id; what is in the way is told by the next post again."""
+    former = str(posted.config.get("chat_id"))
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        try:
+            before = store.get(caller.tenant, posted.id, consistent=True)
+        except NotFound:
+            return
+        after = replace(before, config=connections.moved(before.config, former, chat_id))
+        if after == before:
+            return
+        try:
+            _replaced(caller, before, after)
+        except versioned.Changed:
+            continue
+        return
 
 
 def _changed(tenant: str, before: StoredIntegration, sent: Mapping[str, Any]) -> StoredIntegration:

@@ -6,12 +6,13 @@ Of a config the item holds the plain fields as they are, the secret ones togethe
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from hub import connectors, secrets
 from hub.connectors.protocol import Config, ProviderError
 from hub.errors import NotFound
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table
 
 KIND = "INTEGRATION"
@@ -19,13 +20,6 @@ BY_TYPE = "INTEGRATION_TYPE"
 
 MAX_TOLD = 500
 """Characters of a provider's words that are kept."""
-
-
-class Trouble(TypedDict):
-    """A provider's own words for what it did not accept."""
-
-    code: str
-    message: str
 
 
 class Sealed(Protocol):
@@ -102,6 +96,11 @@ def closed(tenant: str, connection_id: str, config: Config) -> tuple[dict[str, A
     kept = {name: values[name] for name in secret_fields(type(config)) if name in values}
     shown = {name: secrets.MASK if name in kept else value for name, value in values.items()}
     return shown, secrets.seal(json.dumps(kept), tenant, place(connection_id)) if kept else None
+
+
+def moved(config: Mapping[str, Any], before: str, after: str) -> Mapping[str, Any]:
+    """A config as it is kept, whose own chat has another id by now; one that names another chat as it is."""
+    return {**config, "chat_id": after} if config.get("chat_id") == before else config
 
 
 def secret_fields(shape: type[Config]) -> list[str]:

@@ -51,6 +51,7 @@ AREAS: dict[str, str] = {
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
+    "contact.moved": "messaging",
     "kook_account.started": "forwarding",
     "kook_account.stopped": "forwarding",
     "forward.succeeded": "forwarding",
