@@ -16,16 +16,8 @@ from hub.connectors import callbacks
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.unit.forwarding.flow import (
-    CALLER,
-    Lambda,
-    changed_event,
-    discord_bot,
-    discord_took,
-    new_account,
-    new_mapping,
-    said_event,
-)
+from tests.forwarder import caller, new_account, new_mapping
+from tests.unit.forwarding.flow import CALLER, Lambda, changed_event, discord_bot, discord_took, said_event
 from tests.unit.forwarding.test_capture import encrypted
 from tests.unit.granting import Work, granted
 
@@ -53,7 +45,7 @@ def test_kook_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
     told_of = {"tenant": "default", "data": {"account_id": account.number}}
     for _ in range(2):
         assert work.run(batch(told_of)) == {"batchItemFailures": []}
-    accounts.replace("default", account, StoredAccount(**{**fields(account), "is_started": False, "version": 2}))
+    accounts.replace(caller(), account, StoredAccount(**{**fields(account), "is_started": False, "version": 2}))
     assert work.run(batch(told_of)) == {"batchItemFailures": []}
     assert work.used == granted("KookSchedulesFunction")
 
