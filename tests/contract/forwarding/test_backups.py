@@ -186,6 +186,21 @@ def test_another_tenant_has_none_of_it(configured: Deployment, other_tenant: Dep
     assert other_tenant.call("DELETE", f"{PATH}/{made}").status == 404
 
 
+def test_who_may_not_administer_sees_the_list_and_no_more(configured: Deployment) -> None:
+    made, before = create(configured), configuration(configured)
+    key = configured.new_key("read", "write", "forwarding:write")["key"]
+    for method, path, body in (
+        ("POST", "create", None),
+        ("POST", "restore", {"backup_id": made}),
+        ("GET", f"{made}/download", None),
+        ("DELETE", made, None),
+    ):
+        refused(configured.call(method, f"{PATH}/{path}", body, key=key), 403, "FORBIDDEN")
+    listed = configured.call("GET", f"{PATH}/list", key=key).json
+    assert [one["backup_id"] for one in listed["data"]] == [made]
+    assert configuration(configured) == before
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"backup_id": "x"}, {"backup_id": "../../a"}, {"backup_id": 1}, {"backup_id": "backup_20251019_1530"}]
 )
