@@ -15,11 +15,12 @@ from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.store import StoredMapping
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import Change, StoredMessage
-from hub import connections, connectors, pacing, times
+from hub import connections, connectors, ids, pacing, times
 from hub.connectors import kook
 from hub.connectors.kook import Said
 from hub.connectors.protocol import Config, Connector, Disabled, Outgoing, ProviderError, Temporary
 from hub.errors import Conflict, NotFound
+from hub.events import Caller
 from hub.outcomes import Trouble
 from hub.store import versioned
 from hub.telemetry import count, logger
@@ -238,13 +239,14 @@ def _follow(target: Target, chat_id: str) -> None:
     What is in the way is told by the next message again, which arrives all the same.
     """
     mapping, bot, now = target.mapping, target.bot, times.now_ms()
+    caller = Caller(target.tenant, "", "", ids.new("req"))
     try:
         if mapping.target_channel_id:
             moved = replace(mapping, target_channel_id=chat_id, updated_at=now, version=mapping.version + 1)
-            mappings.replace(target.tenant, mapping, moved)
+            mappings.replace(caller, mapping, moved)
         else:
-            config = connections.moved(bot.config, str(bot.config.get("chat_id")), chat_id)
-            bots.replace(target.tenant, bot, replace(bot, config=config, updated_at=now, version=bot.version + 1))
+            config = {**bot.config, "chat_id": chat_id}
+            bots.replace(caller, bot, replace(bot, config=config, updated_at=now, version=bot.version + 1))
     except (versioned.Changed, Conflict):
         told = {"tenant": target.tenant, "mapping_id": mapping.id, "moved_to": chat_id}
         logger().warning("a chat's new id is not kept yet", extra=told)

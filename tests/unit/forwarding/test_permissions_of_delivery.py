@@ -16,14 +16,13 @@ from hub.connectors import callbacks
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.forwarder import caller, new_account, new_mapping
 from tests.unit.forwarding.flow import (
     CALLER,
     Lambda,
     changed_event,
     discord_bot,
     discord_took,
-    new_account,
-    new_mapping,
     said_event,
     telegram_bot,
 )
@@ -54,7 +53,7 @@ def test_kook_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
     told_of = {"tenant": "default", "data": {"account_id": account.number}}
     for _ in range(2):
         assert work.run(batch(told_of)) == {"batchItemFailures": []}
-    accounts.replace("default", account, StoredAccount(**{**fields(account), "is_started": False, "version": 2}))
+    accounts.replace(caller(), account, StoredAccount(**{**fields(account), "is_started": False, "version": 2}))
     assert work.run(batch(told_of)) == {"batchItemFailures": []}
     assert work.used == granted("KookSchedulesFunction")
 
