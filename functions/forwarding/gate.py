@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.errors import Conflict
-from hub.store import keys, table
+from hub.store import keys, table, versioned
 
 KIND = "FORWARD_GATE"
 
@@ -33,6 +33,21 @@ def is_open(tenant: str) -> table.ConditionCheck:
 def shut() -> Conflict:
     """The answer to a change that came while the gate was shut."""
     return Conflict("change_running", code="CHANGE_RUNNING", retry_after=60)
+
+
+def write(tenant: str, seen: int, *operations: table.Operation) -> None:
+    """Write a thing that was read with the version `seen`, and what belongs to it, while the gate is open.
+
+    Raises `Conflict` while it is shut, `versioned.Changed` where the thing is another.
+    """
+    try:
+        table.write(is_open(tenant), *operations)
+    except table.ConditionFailed as failure:
+        if failure.position == 0:
+            raise shut() from None
+        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
+    except table.Contended:
+        raise versioned.Changed(seen) from None
 
 
 def close(tenant: str, change_id: str) -> None:

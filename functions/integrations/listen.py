@@ -152,7 +152,7 @@ def _feeds_itself(one: StoredIntegration, event: Mapping[str, Any]) -> bool:
     area = event["type"].partition(".")[0]
     if event["data"].get("trigger") == "callback":
         return area == "integration" and one.service_type in _MESSAGES_ARE_RECORDS
-    if area == "message":
+    if area in ("message", "contact"):
         return bool(event["data"].get("integration_id") == one.id)
     return area == "forward" and one.service_type == "kook"
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,11 @@ from functions.integrations.models import (
 )
 from functions.integrations.store import StoredIntegration
 from hub import connections, connectors, events, ids, times
-from hub.connections import Trouble
 from hub.connectors import configs
 from hub.connectors.protocol import Disabled, ProviderError
-from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
+from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import table, versioned
 from hub.store.paging import Page
 
@@ -155,13 +156,7 @@ def _told(integration: StoredIntegration) -> dict[str, Any]:
 
 def _replaced(caller: Caller, before: StoredIntegration, after: StoredIntegration) -> StoredIntegration:
     """Write a changed integration and the event of its change. Raises `versioned.Changed`."""
-    changes = [
-        name
-        for name in ("config", "error", "name", "settings", "status")
-        if getattr(after, name) != getattr(before, name)
-    ]
-    if after.sealed != before.sealed and "config" not in changes:
-        changes.insert(0, "config")
+    changes = connections.changes(before, after, "error", "name", "settings", "status")
     now = max(times.now_ms(), before.updated_at)
     written = replace(after, updated_at=now, version=before.version + 1)
     event = events.event("integration.updated", caller, {**_told(written), "changes": changes})
@@ -170,31 +165,19 @@ def _replaced(caller: Caller, before: StoredIntegration, after: StoredIntegratio
 
 
 def note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> None:
-    """Note that its provider takes nothing from it, or does again; one that is switched off stays so.
+    """Note what a test of an integration, or a call, found out about it."""
+    connections.note(
+        tested,
+        trouble,
+        lambda: store.get(caller.tenant, tested.id, consistent=True),
+        lambda before, after: _replaced(caller, before, after),
+    )
 
-    An integration that has another config by now, or is gone, is not the one that was tested.
-    """
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        before = tested
-        if attempt:
-            try:
-                before = store.get(caller.tenant, tested.id, consistent=True)
-            except NotFound:
-                return
-            if (before.config, before.sealed) != (tested.config, tested.sealed):
-                return
-        after = replace(before, error=trouble)
-        if before.status != "inactive":
-            after = replace(after, status="error" if trouble else "active")
-        if after == before:
-            return
-        try:
-            _replaced(caller, before, after)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+
+def follow(caller: Caller, posted: StoredIntegration, chat_id: str) -> None:
+    """Note that the chat which was posted to has another id; what changes meanwhile is told by the next post again."""
+    with suppress(versioned.Changed):
+        _replaced(caller, posted, replace(posted, config={**posted.config, "chat_id": chat_id}))
 
 
 def _changed(tenant: str, before: StoredIntegration, sent: Mapping[str, Any]) -> StoredIntegration:

@@ -6,28 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from functions.forwarding import captured, state
-from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
-from functions.forwarding.bots import store as bots
-from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.captured import Captured
-from functions.forwarding.mappings import store as mappings
-from functions.forwarding.mappings.store import StoredMapping
-from hub import connections, ids, times
-from hub.connectors.http import HttpConfig
-from hub.connectors.kook import KookConfig, Said
+from hub import ids, times
+from hub.connectors.kook import Said
 from hub.connectors.protocol import Contact
 from hub.events import Caller
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.subject import Subject
+from tests.forwarder import CHANNEL, VERIFY_TOKEN, new_account, new_bot, new_mapping
 
 CALLBACKS, POLL = "functions.forwarding.capture.callbacks", "functions.forwarding.capture.poll"
 SCHEDULE, FORWARD = "functions.forwarding.capture.schedule", "functions.forwarding.delivery.forward"
 RELEASE = "functions.forwarding.delivery.release"
 
-CHANNEL = "9876543210"
+
 TEXT = "**公告**：今晚八点活动开始，请大家准时参加"
-_TOKEN = "kook-verify-token"
 
 
 def subjects() -> list[Subject]:
@@ -46,53 +40,14 @@ def workers() -> list[Subject]:
     ]
 
 
-def _account(tenant: str, base_url: str = "", *, is_started: bool = True) -> StoredAccount:
-    account_id, now = accounts.next_id(tenant), times.now_ms()
-    config = KookConfig(token="1/MTA2MjE=/kook-bot-token", verify_token=_TOKEN, base_url=base_url)
-    shown, sealed = connections.closed(tenant, accounts.place(account_id), config)
-    made = StoredAccount(
-        id=account_id,
-        email=f"{account_id}@example.com",
-        status="online",
-        is_started=is_started,
-        callback_id=accounts.new_callback_id(),
-        config=shown,
-        sealed=sealed,
-        has_cookie=False,
-        has_password=False,
-        login=None,
-        bot_user_id="364862",
-        bot_name="test",
-        error=None,
-        last_active=now + 86_400_000,
-        created_at=now,
-        updated_at=now,
-    )
-    accounts.add(tenant, made)
-    return made
+def _account(tenant: str, base_url: str = "https://www.kookapp.cn/api/v3", **changes: Any) -> StoredAccount:
+    # What was heard a moment ago is not noted anew: a day of it is a write a minute.
+    heard = times.now_ms() + 86_400_000
+    return new_account(base_url, tenant, encrypt_key=None, last_active=heard, **changes)
 
 
 def _mapping(tenant: str, receiver: str) -> str:
-    bot_id, now = bots.next_id(tenant), times.now_ms()
-    shown, sealed = connections.closed(tenant, bots.place(bot_id), HttpConfig(url=f"{receiver}/ok"))
-    bot = StoredBot(bot_id, "http", "自有服务", shown, sealed, "active", None, now, now)
-    bots.add(tenant, bot)
-    [mapping_id] = mappings.next_ids(tenant)
-    made = StoredMapping(
-        id=mapping_id,
-        kook_server_id="1234567890",
-        kook_channel_id=CHANNEL,
-        kook_channel_name="公告频道",
-        target_platform="http",
-        target_bot_id=bot.number,
-        target_channel_id="",
-        enabled=True,
-        created_at=now,
-        updated_at=now,
-        sender_prefix=True,
-    )
-    mappings.add_many(tenant, [made])
-    return mapping_id
+    return new_mapping(new_bot("http", {"url": f"{receiver}/ok"}, tenant), tenant=tenant, sender_prefix=True)
 
 
 def _calls(tenant: Tenant, receiver: str) -> Callable[[], Any]:
@@ -115,7 +70,7 @@ def _calls(tenant: Tenant, receiver: str) -> Callable[[], Any]:
             },
             "msg_id": ids.new("m"),
             "msg_timestamp": times.now_ms(),
-            "verify_token": _TOKEN,
+            "verify_token": VERIFY_TOKEN,
         }
         made = tenant.event("POST /kook/callback/{callback_id}", {"s": 0, "d": told, "sn": 1}, callback_id=callback)
         raw = str(made["body"]).encode()

@@ -6,7 +6,7 @@ from typing import Any
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.realtime import forwarded
 from tests.benchmarks.subject import Subject, request
-from tests.contract.forward_logs import row
+from tests.forwarder import row
 
 LOGS, SYSTEM = "functions.forwarding.logs.api", "functions.forwarding.system.api"
 FIGURES = "functions.forwarding.statistics.count"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import hub
 from functions.forwarding.system import updates
 from tests.contract.connectors.fakes import Fake, told
-from tests.contract.forward_logs import row, write
+from tests.contract.forward_logs import write
+from tests.forwarder import row
 
 if TYPE_CHECKING:
     import pytest

@@ -2,38 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
 from functions.forwarding.statistics import count
-from hub import times
-
-
-def row(number: int, **changes: Any) -> StoredMessage:
-    """A message that Discord has taken, as document 5 shows one."""
-    made = StoredMessage(
-        id=f"msg_{number}",
-        mapping_id="000000000001",
-        number=number,
-        bot_id="000000000001",
-        channel="channel_456",
-        target_platform="discord",
-        target_channel="discord_ch_789",
-        sender_name="用户A",
-        message_type="text",
-        content="测试消息",
-        status="success",
-        error=None,
-        latency_ms=1234,
-        attempts=1,
-        provider_ids=["1"],
-        created_at=times.now_ms(),
-        updated_at=times.now_ms(),
-    )
-    return replace(made, **changes)
 
 
 def ended(tenant: str, message: StoredMessage) -> dict[str, Any]:

@@ -134,12 +134,13 @@ def published(queue: str = "Subscriber") -> list[dict[str, Any]]:
     return [json.loads(body) for body in received(queue)]
 
 
-def told() -> list[dict[str, Any]]:
-    """The events that the table's items have carried, each once, in the order of its stream."""
+def told(prefix: str = "") -> list[dict[str, Any]]:
+    """The events, of all names that begin so, that the table's items have carried: each once, in its stream's order."""
     from hub.store.items import from_item
 
     images = (from_item(record["dynamodb"].get("NewImage", {})) for record in _stream_records())
-    return list({event["id"]: event for image in images for event in image.get("events", [])}.values())
+    found = {event["id"]: event for image in images for event in image.get("events", [])}
+    return [event for event in found.values() if event["type"].startswith(prefix)]
 
 
 def received(queue: str) -> list[str]:

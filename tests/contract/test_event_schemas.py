@@ -2,7 +2,6 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +10,15 @@ from jsonschema import Draft202012Validator, FormatChecker
 from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users.models import NewUser, UserChange
 from hub import auth, events, times
+from hub.outcomes import Trouble
 from local.openapi.deliveries import event_schemas
+from tests import forwarder
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.kook import TOKEN, Kook
 
 SCHEMAS = event_schemas(memory.ROOT)
+REFUSED: Trouble = {"code": "10015", "message": "Unknown Webhook"}
 
 
 def emitted() -> set[str]:
@@ -56,6 +58,7 @@ def published() -> Iterator[dict[str, dict[str, Any]]]:
         _extend(caller)
         _send(caller)
         _forward(caller)
+        _configure(caller)
         _capture(caller)
         yield {event["detail-type"]: event for event in memory.published()}
 
@@ -165,7 +168,7 @@ def _extend(caller: events.Caller) -> None:
     """A plugin that is installed, switched off because it fails, and uninstalled."""
     from functions.plugins import service
     from functions.plugins.models import NewPlugin
-    from hub.connections import Trouble
+    from hub.outcomes import Trouble
 
     wanted = NewPlugin(plugin_id="plugin_escalation_v1.0.0", config={"hub_url": "https://example.com", "api_key": "k"})
     made = service.install(caller, lambda group, permission: True, wanted)
@@ -175,7 +178,7 @@ def _extend(caller: events.Caller) -> None:
 
 
 def _send(caller: events.Caller) -> None:
-    """A message that is sent and delivered, and one that comes in."""
+    """A message that is sent and delivered, to a group that has moved, and one that comes in."""
     from functions.integrations import service as integrations
     from functions.integrations.models import NewIntegration
     from functions.messaging.messages import sending, service, store
@@ -184,10 +187,11 @@ def _send(caller: events.Caller) -> None:
     from functions.messaging.told import Message, Sender
 
     sent = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}})
-    with Fake(sent) as telegram:
+    moved = {"ok": False, "error_code": 400, "description": "Bad Request: group chat was upgraded to a supergroup chat"}
+    with Fake(told({**moved, "parameters": {"migrate_to_chat_id": 42}}, 400), sent) as telegram:
         config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": telegram.url}
         integrations.create(caller, NewIntegration(name="客服机器人", service_type="telegram", config=config))
-        wanted = NewThirdPartyMessage.model_validate({"to": "42", "from": "hub_bot", "content": "您好"})
+        wanted = NewThirdPartyMessage.model_validate({"to": "-42", "from": "hub_bot", "content": "您好"})
         made = service.create(caller, "telegram", wanted)["id"]
         sending.attempt(caller.tenant, store.get(caller.tenant, "telegram", made))
     service.move(caller.tenant, "telegram", made, "delivered")
@@ -200,52 +204,49 @@ def _send(caller: events.Caller) -> None:
 def _forward(caller: events.Caller) -> None:
     """A message that goes to one target and not to another, while forwarding is stopped and started."""
     from functions.forwarding import state
-    from functions.forwarding.bots import store as bots
     from functions.forwarding.messages import store
     from functions.forwarding.system import status
 
-    row = store.StoredMessage(
-        id="6b1f0d2e-6f2a-4a6e-9d3c-0c6f5c1c7a11",
-        mapping_id="000000000001",
-        number=store.numbered(caller.tenant, 1),
-        bot_id="000000000001",
-        channel="9876543210",
-        target_platform="discord",
-        target_channel="",
-        sender_name="用户A",
-        message_type="text",
-        content="测试消息",
-        status="success",
-        error=None,
-        latency_ms=1234,
-        attempts=1,
-        provider_ids=["1"],
-        created_at=times.now_ms(),
-        updated_at=times.now_ms(),
-    )
-    store.write(caller.tenant, None, row, store.succeeded(caller.tenant, row))
-    lost = replace(row, mapping_id="000000000002", status="failed", latency_ms=None, provider_ids=[])
-    lost = replace(lost, error={"code": "10015", "message": "Unknown Webhook"})
+    taken = forwarder.row()
+    store.write(caller.tenant, None, taken, store.succeeded(caller.tenant, taken))
+    lost = forwarder.row(mapping_id="000000000002", status="failed", latency_ms=None, provider_ids=[], error=REFUSED)
     store.write(caller.tenant, None, lost, store.failed(caller.tenant, lost))
     for running in (False, True):
         state.set_running(caller, running)
         status.tell(caller)
-    now = times.now_ms()
-    bot = bots.StoredBot("000000000001", "discord", "公告Bot", {}, None, "active", None, now, now)
-    bots.add(caller.tenant, bot)
-    assert bots.disable(caller.tenant, bot, {"code": "10015", "message": "Unknown Webhook"})
+
+
+def _configure(caller: events.Caller) -> None:
+    """A bot and a mapping that are made, changed and deleted; the bot's platform refuses it meanwhile."""
+    from functions.forwarding.bots import service as bots
+    from functions.forwarding.bots import store
+    from functions.forwarding.bots.models import BotChange, NewBot
+    from functions.forwarding.mappings import service as mappings
+    from functions.forwarding.mappings.models import MappingChange, NewMapping
+
+    wanted = NewBot(platform="discord", name="公告Bot", config=forwarder.WEBHOOK)
+    bot = bots.add(caller, wanted, "zh-CN")["bot_id"]
+    bots.change(caller, str(bot), BotChange(name="公告"))
+    assert store.disable(caller.tenant, store.get(caller.tenant, f"{bot:012}"), REFUSED)
+    way = NewMapping(kook_server_id="1", kook_channel_id="2", target_platform="discord", target_bot_id=bot)
+    mapping = str(mappings.add(caller, way, "zh-CN")["mapping_id"])
+    mappings.change(caller, mapping, MappingChange(enabled=0))
+    mappings.delete(caller, mapping)
+    bots.delete(caller, str(bot))
 
 
 def _capture(caller: events.Caller) -> None:
-    """An account that is started and stopped."""
+    """An account that is made, started and stopped, changed and deleted."""
     from functions.forwarding.accounts import service
-    from functions.forwarding.accounts.models import NewKookAccount
+    from functions.forwarding.accounts.models import KookAccountChange, NewKookAccount
 
     with Kook() as kook:
         wanted = NewKookAccount(email="user@example.com", token=TOKEN, base_url=kook.base_url)
         made = str(service.add(caller, wanted, "zh-CN")["account_id"])
         service.start(caller, made)
         service.stop(caller, made)
+        service.change(caller, made, KookAccountChange(password="hunter2"), "https://api.example.com")
+        service.delete(caller, made)
 
 
 def test_every_event_that_the_code_emits_has_a_schema_and_no_schema_is_of_another() -> None:

@@ -12,7 +12,8 @@ from hub import times
 from hub.store import paging
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
-from tests.contract.forward_logs import count_them, ended, row, write
+from tests.contract.forward_logs import count_them, ended, write
+from tests.forwarder import row
 
 LOGS, STATS, CLEAR = "/api/logs", "/api/logs/stats", "/api/logs/clear"
 DAY = 86_400

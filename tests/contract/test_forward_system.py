@@ -9,57 +9,24 @@ from botocore.exceptions import EndpointConnectionError
 
 import hub
 from functions.forwarding import cache, state
-from functions.forwarding.accounts import store as accounts
-from functions.forwarding.accounts.store import StoredAccount
-from functions.forwarding.bots import store as bots
-from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.system import updates
 from hub import aws
 from hub.store import table
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import CLOSED_EARLY, GARBAGE, OUT_OF_ORDER, Fake, Reply, told
-from tests.contract.forward_logs import row, write
+from tests.contract.forward_logs import write
+from tests.forwarder import new_account, new_bot, row
 
 STATUS, CACHE, HEALTH, UPDATES = "/api/system/status", "/api/cache/stats", "/api/health/check", "/api/updates/check"
 
 
 def add_account(email: str, status: Any, tenant: str = "default") -> None:
-    account = StoredAccount(
-        id=accounts.next_id(tenant),
-        email=email,
-        status=status,
-        is_started=status != "offline",
-        callback_id=accounts.new_callback_id(),
-        config={},
-        sealed=None,
-        has_cookie=False,
-        has_password=False,
-        login=None,
-        bot_user_id=None,
-        bot_name=None,
-        error=None,
-        last_active=None,
-        created_at=1,
-        updated_at=1,
-    )
-    accounts.add(tenant, account)
+    new_account(tenant=tenant, email=email, status=status, is_started=status != "offline")
 
 
 def add_bot(mappings: int, tenant: str = "default") -> None:
-    bot = StoredBot(
-        id=bots.next_id(tenant),
-        platform="discord",
-        name="b",
-        config={},
-        sealed=None,
-        status="active",
-        error=None,
-        created_at=1,
-        updated_at=1,
-        mapping_count=mappings,
-    )
-    bots.add(tenant, bot)
+    new_bot(tenant=tenant, mapping_count=mappings)
 
 
 def test_the_status_is_as_documented(deployment: Deployment, clock: Clock) -> None:

@@ -56,11 +56,12 @@ def test_the_state_is_changed_shown_and_told(stack: RunningStack, api: Client) -
         eventually(lambda: states(listener.told) == [False, True], "that it was started", seconds=40)
 
 
-@pytest.mark.parametrize("path", ["/health", "/api/system/status", "/api/logs", "/api/logs/stats"])
+@pytest.mark.parametrize("path", ["/health", "/api/system/status", "/api/logs", "/api/logs/stats", "/api/backup/list"])
 def test_document_5s_requests_without_a_token_act_as_the_first_tenant(stack: RunningStack, path: str) -> None:
     address = stack.description["base_url"]
     with requests.Session() as session:
         session.trust_env = False
         assert session.get(address + path, timeout=30).status_code == 200
-        assert session.post(f"{address}/api/system/stop", timeout=30).status_code == 401
+        for administered in ("/api/system/stop", "/api/backup/create"):
+            assert session.post(address + administered, timeout=30).status_code == 401
         assert session.get(f"{address}/v1/api-keys", timeout=30).status_code == 401

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.contract.connectors.fakes import Reply, told
-from tests.e2e.forwarding import PLATFORMS, World
+from tests.e2e.forwarding import PLATFORMS, World, message_id, text
+from tests.e2e.listening import Listener, Listeners
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
 
@@ -16,6 +17,14 @@ LIMITED = told(
     {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 3}}, 429
 )
 DOWN = Reply(502, b"<html>")
+WAY = (
+    "kook_server_id",
+    "kook_channel_id",
+    "kook_channel_name",
+    "target_platform",
+    "target_bot_id",
+    "target_channel_id",
+)
 
 
 def test_messages_go_in_order_while_one_platform_limits_and_one_is_down_and_wait_while_all_is_stopped(
@@ -64,6 +73,47 @@ def test_a_started_account_is_polled_and_what_a_callback_brought_too_comes_once(
         poll(stack, api, world)
         for platform in PLATFORMS:
             assert world.arrived(0, platform) == [1, 2]
+
+
+def test_what_is_said_is_pushed_with_its_latency_and_so_is_the_status_when_a_mapping_comes_or_goes(
+    api: Client, stack: RunningStack
+) -> None:
+    with World(api, 1) as world, Listeners(stack.description["ws_url"]) as listeners:
+        listener = listeners.open({"Authorization": f"Bearer {api.key}"})
+        world.say(0, 1)
+        eventually(lambda: len(pushed(listener, "log")) >= len(PLATFORMS), "a push for each target", 60, 0.2)
+        shown = {row["target_platform"]: row for row in rows(api, "success")}
+        assert {one["platform"] for one in pushed(listener, "log")} == set(PLATFORMS) == set(shown)
+        for one in pushed(listener, "log"):
+            [taken] = world.platforms[one["platform"]].taken
+            assert world.arrived(0, one["platform"]) == [1]
+            assert one["message_id"] == message_id(0, 1)
+            assert (one["status"], one["content"]) == ("success", shown[one["platform"]]["content"])
+            assert one["latency_ms"] == shown[one["platform"]]["latency_ms"]
+            # From KOOK's own time to the target's yes, which comes behind the message; times are rounded and cut.
+            assert taken.at - world.said[text(0, 1)] - 2 <= one["latency_ms"] < 60_000
+
+        [first, *_] = api.get("/api/mappings").json()["data"]
+        assert api.request("DELETE", f"/api/mappings/{first['id']}").status_code == 204
+        eventually(lambda: counts(listener) == (1, 1, 3, 2), "that it is gone", 60, 0.2)
+        made = api.post("/api/mappings", {name: first[name] for name in WAY})
+        assert made.status_code == 201, made.text
+        eventually(lambda: counts(listener) == (1, 1, 3, 3), "that one came", 60, 0.2)
+        assert api.request("DELETE", f"/api/accounts/{world.account}").status_code == 204
+        eventually(lambda: counts(listener) == (0, 0, 3, 3), "that its account is gone", 60, 0.2)
+        status = api.get("/api/system/status").json()
+        assert {**pushed(listener, "status")[-1], "uptime_seconds": 0} == {**status, "uptime_seconds": 0}
+
+
+def pushed(listener: Listener, kind: str) -> list[dict[str, Any]]:
+    """What a WebSocket was told."""
+    return [one["data"] for one in listener.told if one["type"] == kind]
+
+
+def counts(listener: Listener) -> tuple[int, ...]:
+    """Accounts, those that capture, bots and mappings, as they were pushed last."""
+    names = ("account_count", "active_accounts", "bot_count", "mapping_count")
+    return tuple(one for name in names for one in [status[name] for status in pushed(listener, "status")][-1:])
 
 
 def say_all(world: World, numbers: Iterable[int]) -> None:

@@ -18,7 +18,7 @@ from functions.forwarding.accounts.models import (
 )
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.lists import ListParameters
-from hub import connections, events, secrets, times
+from hub import connections, secrets, times
 from hub.connectors import configs
 from hub.connectors.kook import CONNECTOR, KookConfig, guilds
 from hub.connectors.kook import channels as channels_of
@@ -61,7 +61,7 @@ def add(caller: Caller, wanted: NewKookAccount, language: Language) -> AddedKook
         created_at=now,
         updated_at=now,
     )
-    store.add(caller.tenant, account)
+    store.add(caller, account)
     return {"message": text("account_added", language), "account_id": account.number}
 
 
@@ -92,7 +92,7 @@ def change(caller: Caller, account_id: str, wanted: KookAccountChange, base_url:
         if (before.sealed, before.login, before.config) != (after.sealed, after.login, after.config):
             after = _recognised(caller.tenant, after)
         try:
-            store.replace(caller.tenant, before, after)
+            store.replace(caller, before, after)
         except versioned.Changed:
             continue
         return {"data": shown(after, base_url)}
@@ -105,12 +105,8 @@ def delete(caller: Caller, account_id: str) -> None:
     for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         account = store.get(caller.tenant, place, consistent=True)
-        event = None
-        if account.is_started:
-            stopped = replace(account, is_started=False, status="offline", version=account.version + 1)
-            event = events.event("kook_account.stopped", caller, told(stopped))
         try:
-            store.remove(caller.tenant, account, event)
+            store.remove(caller, account)
         except versioned.Changed:
             continue
         return
@@ -202,29 +198,12 @@ def shown(account: StoredAccount, base_url: str) -> KookAccount:
     }
 
 
-def told(account: StoredAccount) -> dict[str, Any]:
-    """An account as events tell of it."""
-    return {
-        "account_id": account.number,
-        "email": account.email,
-        "status": account.status,
-        "is_started": account.is_started,
-        "bot_user_id": account.bot_user_id,
-        "version": account.version,
-    }
-
-
 def _write(caller: Caller, before: StoredAccount, after: StoredAccount) -> None:
-    """Write an account that was started, stopped or refused, with the event of it. Raises `versioned.Changed`."""
+    """Write an account that was started, stopped or refused. Raises `versioned.Changed`."""
     if after == before:
         return
     after = replace(after, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
-    event = None
-    if after.is_started and not before.is_started:
-        event = events.event("kook_account.started", caller, told(after))
-    elif before.is_started and not after.is_started:
-        event = events.event("kook_account.stopped", caller, told(after))
-    store.replace(caller.tenant, before, after, event)
+    store.replace(caller, before, after)
 
 
 def _opened(tenant: str, account_id: str) -> KookConfig:

@@ -7,6 +7,7 @@
 | whose it is | Table | `CONNECTION#<callback id>` | `CONNECTION` |
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from typing import Any, Literal
 
 from functions.forwarding import gate
 from functions.forwarding.accounts import cookies
-from hub import connections, ids, secrets, times
-from hub.connections import Trouble
+from hub import connections, events, ids, secrets, times
 from hub.connectors.kook import KookConfig, KookCookieConfig
 from hub.errors import Conflict, NotFound, Unprocessable
+from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 
@@ -26,6 +28,10 @@ EMAILS = "KOOK_ACCOUNT_EMAIL"
 PREFIX = "kook"
 
 Status = Literal["online", "offline", "error"]
+
+_OWN = ("email", "login")
+_FOUND_OUT = ("bot_user_id", "error", "status")
+"""What a change may change: what its owner gave, beside the config, and what KOOK says of it."""
 
 SEEN_SECONDS = 60
 """How old `last_active` is at least before it is written anew."""
@@ -137,78 +143,51 @@ def everything(tenant: str, *, consistent: bool = False) -> list[StoredAccount]:
     return [items.entity(StoredAccount, item) for item in table.items(query)]
 
 
-def add(tenant: str, account: StoredAccount) -> None:
+def add(caller: Caller, account: StoredAccount) -> None:
     """Write a new account. Raises `Conflict` where the email is taken."""
     try:
-        table.write(gate.is_open(tenant), *writes(tenant, account, is_new=True))
+        table.write(gate.is_open(caller.tenant), *writes(caller, account, is_new=True))
     except table.ConditionFailed as failure:
         raise gate.shut() if failure.position == 0 else Conflict("account_exists", code="ACCOUNT_EXISTS") from None
 
 
-def replace(tenant: str, before: StoredAccount, after: StoredAccount, event: Mapping[str, Any] | None = None) -> None:
+def replace(caller: Caller, before: StoredAccount, after: StoredAccount) -> None:
     """Write a changed account. Raises `versioned.Changed` where it is not as it was read."""
-    told = [event] if event else None
-    written = versioned.replacement(_item(tenant, after, told), before.version)
-    try:
-        table.write(gate.is_open(tenant), written)
-    except table.ConditionFailed as failure:
-        if failure.position == 0:
-            raise gate.shut() from None
-        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
-    except table.Contended:
-        raise versioned.Changed(before.version) from None
+    own = _item(caller.tenant, after, events_of(caller, before, after))
+    gate.write(caller.tenant, before.version, versioned.replacement(own, before.version))
 
 
-def remove(tenant: str, account: StoredAccount, event: Mapping[str, Any] | None) -> None:
-    """Delete an account. Raises `versioned.Changed` where it is not as it was read."""
-    tombstone = table.tombstone(keys.entity(tenant, KIND, account.id), [event] if event else [], times.now())
-    own = versioned.replacement(tombstone.item, account.version)
-    try:
-        table.write(gate.is_open(tenant), own, *_pointers_gone(tenant, account))
-    except table.ConditionFailed as failure:
-        if failure.position == 0:
-            raise gate.shut() from None
-        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
-    except table.Contended:
-        raise versioned.Changed(account.version) from None
+def remove(caller: Caller, account: StoredAccount) -> None:
+    """Delete an account, which stops it. Raises `versioned.Changed` where it is not as it was read."""
+    own = versioned.replacement(_tombstone(caller, account), account.version)
+    gate.write(caller.tenant, account.version, own, *_pointers_gone(caller.tenant, account))
 
 
-def note(
-    tenant: str,
-    account_id: str,
-    status: Status,
-    trouble: Trouble | None = None,
-    events: Sequence[Mapping[str, Any]] = (),
-) -> bool:
-    """Note how a started account does; one that was stopped or deleted meanwhile stays as it is (`False`).
+def note(tenant: str, account: StoredAccount, status: Status, trouble: Trouble | None = None) -> bool:
+    """Note how a started account does, with an event where that is news.
 
-    Counts no version: what its owner is about to write is no less right for it.
+    One that was stopped, deleted or changed since it was read stays as it is (`False`). That it does as before counts
+    no version: what its owner is about to write is no less right for it.
     """
-    now = times.now_ms()
-    values: dict[str, Any] = {"status": status, "true": True, "now": now}
-    expression = "SET #status = :status"
+    after = dataclasses.replace(account, status=status, error=trouble)
+    values: dict[str, Any] = {"true": True}
+    condition = f"{table.PRESENT} AND #is_started = :true"
     if status == "online":
-        expression += ", #last_active = :now"
-    else:
-        values.pop("now")
-    if events:
-        expression += ", #events = :events"
-        values["events"] = list(events)
-    if trouble is None:
-        expression += " REMOVE #error"
-    else:
-        expression += ", #error = :error"
-        values["error"] = trouble
+        values["last_active"] = times.now_ms()
+    if connections.changes(account, after, "error", "status"):
+        after = dataclasses.replace(after, version=account.version + 1)
+        told_of = events_of(Caller(tenant, "", "", ids.new("req")), account, after)
+        values |= {"status": status, "version": after.version, "events": told_of, "seen": account.version}
+        values |= {"error": trouble} if trouble else {}
+        condition += " AND #version = :seen"
+    changed = [name for name in values if name not in ("true", "seen")]
+    if not changed:
+        return True
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+    expression += "" if trouble else " REMOVE #error"
+    key = keys.entity(tenant, KIND, account.id)
     try:
-        table.write(
-            table.Update(
-                table.entities(),
-                keys.entity(tenant, KIND, account_id),
-                expression,
-                f"{table.PRESENT} AND #is_started = :true",
-                values,
-            )
-        )
+        table.write(table.Update(table.entities(), key, expression, condition, values))
     except table.ConditionFailed:
         return False
     return True
@@ -218,26 +197,67 @@ def seen(tenant: str, account: StoredAccount) -> None:
     """Note that KOOK has just told something of a started account, once a minute at most."""
     is_known = account.last_active is not None and times.now_ms() - account.last_active < SEEN_SECONDS * 1000
     if not is_known or account.status != "online":
-        note(tenant, account.id, "online")
+        note(tenant, account, "online")
 
 
 def writes(
-    tenant: str, account: StoredAccount, *, is_new: bool = False, events: Sequence[Mapping[str, Any]] = ()
+    caller: Caller, account: StoredAccount, before: StoredAccount | None = None, *, is_new: bool = False
 ) -> list[table.Put]:
     """What an account is written with; `is_new`: on condition that there is nothing of it yet."""
-    condition = table.ABSENT if is_new else ""
+    tenant, condition = caller.tenant, table.ABSENT if is_new else ""
     pointer = {**keys.connection(account.callback_id), "tenant": tenant, "account": account.id}
     email = {**keys.entity(tenant, EMAILS, account.email.lower()), "account": account.id}
     return [
-        table.Put(table.entities(), _item(tenant, account, events), condition),
+        table.Put(table.entities(), _item(tenant, account, events_of(caller, before, account)), condition),
         table.Put(table.entities(), email, condition),
         table.Put(table.entities(), pointer, condition),
     ]
 
 
-def removals(tenant: str, account: StoredAccount) -> list[table.Delete]:
-    """What an account is deleted with, without a word."""
-    return [table.Delete(table.entities(), keys.entity(tenant, KIND, account.id)), *_pointers_gone(tenant, account)]
+def removals(caller: Caller, account: StoredAccount) -> list[table.Put | table.Delete]:
+    """What an account is deleted with."""
+    return [table.Put(table.entities(), _tombstone(caller, account)), *_pointers_gone(caller.tenant, account)]
+
+
+def events_of(caller: Caller, before: StoredAccount | None, after: StoredAccount) -> list[dict[str, Any]]:
+    """What an account's making or change tells. To be started or stopped changes its status too, without a word."""
+    found: list[dict[str, Any]] = []
+    if before is None:
+        found.append(events.event("kook_account.created", caller, _told(after)))
+    is_switched = after.is_started != (before is not None and before.is_started)
+    if before is not None:
+        changes = connections.changes(before, after, *(_OWN if is_switched else (*_OWN, *_FOUND_OUT)))
+        if changes:
+            found.append(events.event("kook_account.updated", caller, {**_told(after), "changes": changes}))
+    if is_switched:
+        found.append(_switched(caller, after))
+    return found
+
+
+def _told(account: StoredAccount) -> dict[str, Any]:
+    """An account as events tell of it."""
+    return {
+        "account_id": account.number,
+        "email": account.email,
+        "status": account.status,
+        "is_started": account.is_started,
+        "bot_user_id": account.bot_user_id,
+        "version": account.version,
+    }
+
+
+def _switched(caller: Caller, account: StoredAccount) -> dict[str, Any]:
+    if account.is_started:
+        return events.event("kook_account.started", caller, _told(account))
+    return events.event("kook_account.stopped", caller, _told(account))
+
+
+def _tombstone(caller: Caller, account: StoredAccount) -> Item:
+    """What is left of an account that is deleted: that it was, and that it captures no more."""
+    gone = dataclasses.replace(account, is_started=False, status="offline", version=account.version + 1)
+    told_of = [_switched(caller, gone)] if account.is_started else []
+    told_of.append(events.event("kook_account.deleted", caller, _told(gone)))
+    return dict(table.tombstone(keys.entity(caller.tenant, KIND, account.id), told_of, times.now()).item)
 
 
 def _pointers_gone(tenant: str, account: StoredAccount) -> list[table.Delete]:
@@ -256,6 +276,6 @@ def _login_place(account_id: str) -> str:
     return f"kook_account/{account_id}/login"
 
 
-def _item(tenant: str, account: StoredAccount, events: Sequence[Mapping[str, Any]] | None = None) -> Item:
+def _item(tenant: str, account: StoredAccount, told_of: Sequence[Mapping[str, Any]]) -> Item:
     own = {**keys.entity(tenant, KIND, account.id), **items.attributes(account)}
-    return {**own, "events": list(events)} if events else own
+    return {**own, "events": list(told_of)} if told_of else own

@@ -1,4 +1,4 @@
-"""`/api/backup`: backups of the configuration (document 5 "备份API")."""
+"""`/api/backup`: backups of the configuration (document 5 "备份API"), which only administrators touch."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from hub.web.styles import D5
 api = Api("forwarding", D5())
 
 
-@api.post("/api/backup/create", status=201, bucket="batch")
+@api.post("/api/backup/create", permission="admin", status=201, bucket="batch")
 def create_backup(request: Request) -> CreatedBackup:
     """Back up accounts, bots, mappings and what was learned. Secrets are in it as sealed as in the table."""
     return service.create(request.caller)
@@ -25,19 +25,19 @@ def list_backups(request: Request, query: ListParameters) -> BackupList:
     return service.listed(request.caller.tenant, query)
 
 
-@api.post("/api/backup/restore", bucket="batch")
+@api.post("/api/backup/restore", permission="admin", bucket="batch")
 def restore_backup(request: Request, body: Restore) -> Restored:
     """Put the configuration of a backup in place of the one that stands, all or nothing. What is not in it goes."""
     return service.restore(request.caller, body.backup_id, request.language)
 
 
-@api.get("/api/backup/{backup_id}/download")
+@api.get("/api/backup/{backup_id}/download", permission="admin")
 def download_backup(request: Request, backup_id: str) -> BackupDownload:
     """An address to download a backup's zip from, good for 15 minutes."""
     return service.download(request.caller.tenant, backup_id)
 
 
-@api.delete("/api/backup/{backup_id}")
+@api.delete("/api/backup/{backup_id}", permission="admin")
 def delete_backup(request: Request, backup_id: str) -> None:
     """Delete a backup."""
     service.delete(request.caller.tenant, backup_id)

@@ -20,11 +20,11 @@ from functions.forwarding.bots.models import (
 )
 from functions.forwarding.bots.store import StoredBot
 from hub import connections, connectors, ids, times
-from hub.connections import Trouble
 from hub.connectors import configs
 from hub.connectors.protocol import Account, Config, Disabled, Outgoing, ProviderError, Temporary
-from hub.errors import FieldError, HubError, InvalidRequest, NotFound, Unavailable, Unprocessable
+from hub.errors import FieldError, HubError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import sequences, table, versioned
 from hub.web.localisation import Language, text
 
@@ -53,7 +53,7 @@ def add(caller: Caller, wanted: NewBot, language: Language) -> AddedBot:
         created_at=now,
         updated_at=now,
     )
-    store.add(caller.tenant, bot)
+    store.add(caller, bot)
     return {"message": text("bot_added", language), "bot_id": bot.number}
 
 
@@ -82,7 +82,7 @@ def change(caller: Caller, bot_id: str, wanted: BotChange) -> OneBot:
         if after == before:
             return {"data": shown(before)}
         try:
-            return {"data": shown(_replaced(caller.tenant, before, after))}
+            return {"data": shown(_replaced(caller, before, after))}
         except versioned.Changed:
             continue
     raise Unavailable
@@ -90,7 +90,16 @@ def change(caller: Caller, bot_id: str, wanted: BotChange) -> OneBot:
 
 def delete(caller: Caller, bot_id: str) -> None:
     """Delete a bot that no mapping names. Raises `Conflict` (`BOT_IN_USE`)."""
-    store.remove(caller.tenant, sequences.place(bot_id))
+    place = sequences.place(bot_id)
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        bot = store.get(caller.tenant, place, consistent=True)
+        try:
+            store.remove(caller, bot)
+        except versioned.Changed:
+            continue
+        return
+    raise Unavailable
 
 
 def test(caller: Caller, bot_id: str, wanted: BotTest, language: Language) -> BotTested:
@@ -112,10 +121,10 @@ def test(caller: Caller, bot_id: str, wanted: BotTest, language: Language) -> Bo
     except ProviderError as error:
         trouble = connections.trouble(error, config)
         if isinstance(error, Disabled):
-            _note(caller.tenant, bot, trouble)
+            _note(caller, bot, trouble)
         raise _failed(error, trouble) from error
     milliseconds = round((time.perf_counter() - started) * 1000)
-    _note(caller.tenant, bot, None)
+    _note(caller, bot, None)
     return {
         "message": text("test_sent" if is_sent else "test_read", language),
         "latency_ms": milliseconds,
@@ -154,37 +163,18 @@ def _failed(error: ProviderError, trouble: Trouble) -> HubError:
     return kind("bot_test_failed", code="BOT_TEST_FAILED", reason=reason)
 
 
-def _note(tenant: str, tested: StoredBot, trouble: Trouble | None) -> None:
-    """Note that its platform takes nothing from a bot, or does again; one that is switched off stays so.
-
-    A bot that has another config by now, or is gone, is not the one that was tested.
-    """
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        before = tested
-        if attempt:
-            try:
-                before = store.get(tenant, tested.id, consistent=True)
-            except NotFound:
-                return
-            if (before.config, before.sealed) != (tested.config, tested.sealed):
-                return
-        after = replace(before, error=trouble)
-        if before.status != "inactive":
-            after = replace(after, status="error" if trouble else "active")
-        if after == before:
-            return
-        try:
-            _replaced(tenant, before, after)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+def _note(caller: Caller, tested: StoredBot, trouble: Trouble | None) -> None:
+    connections.note(
+        tested,
+        trouble,
+        lambda: store.get(caller.tenant, tested.id, consistent=True),
+        lambda before, after: _replaced(caller, before, after),
+    )
 
 
-def _replaced(tenant: str, before: StoredBot, after: StoredBot) -> StoredBot:
+def _replaced(caller: Caller, before: StoredBot, after: StoredBot) -> StoredBot:
     written = replace(after, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
-    store.replace(tenant, before, written)
+    store.replace(caller, before, written)
     return written
 
 

@@ -7,17 +7,18 @@
 `mapping_count` is written with each mapping (`mappings/store.py`), so that a bot is deleted only while none names it.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from functions.forwarding import gate
-from hub import connections, events, ids
-from hub.connections import Trouble
+from hub import connections, events, ids, times
 from hub.connectors.protocol import Config
 from hub.errors import Conflict, NotFound
 from hub.events import Caller
-from hub.store import items, keys, sequences, table, versioned
+from hub.outcomes import Trouble
+from hub.store import items, keys, sequences, table
 from hub.store.items import Item
 
 KIND = "FORWARD_BOT"
@@ -97,73 +98,70 @@ def count(tenant: str, bound: int) -> int:
     return table.count(table.Query(table.entities(), keys.partition(tenant, KIND)), after=None, bound=bound)
 
 
-def add(tenant: str, bot: StoredBot) -> None:
+def add(caller: Caller, bot: StoredBot) -> None:
     """Write a new bot."""
-    _write(0, gate.is_open(tenant), table.Put(table.entities(), item(tenant, bot), table.ABSENT))
+    gate.write(caller.tenant, 0, put(caller, None, bot, table.ABSENT))
 
 
-def replace(tenant: str, before: StoredBot, after: StoredBot) -> None:
+def replace(caller: Caller, before: StoredBot, after: StoredBot) -> None:
     """Write a changed bot, but for the number of its mappings. Raises `versioned.Changed`."""
-    values = {
-        field.name: value
-        for field in fields(after)
-        if field.name not in ("id", "mapping_count") and (value := getattr(after, field.name)) is not None
-    }
-    gone = [name for name in ("sealed", "error") if name not in values]
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
-    expression += " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
-    condition = f"{table.PRESENT} AND #version = :seen"
-    update = table.Update(
-        table.entities(),
-        keys.entity(tenant, KIND, after.id),
-        expression,
-        condition,
-        {**values, "seen": before.version},
-    )
-    _write(before.version, gate.is_open(tenant), update)
+    gate.write(caller.tenant, before.version, _changed(caller, before, after))
 
 
-def remove(tenant: str, bot_id: str) -> None:
-    """Delete a bot that no mapping names. Raises `NotFound`, `Conflict` (`BOT_IN_USE`)."""
-    condition = f"{table.PRESENT} AND #mapping_count = :none"
-    gone = table.Delete(table.entities(), keys.entity(tenant, KIND, bot_id), condition, {"none": 0})
-    try:
-        table.write(gate.is_open(tenant), gone)
-    except table.ConditionFailed as failure:
-        if failure.position == 0:
-            raise gate.shut() from None
-        if failure.item is None:
-            raise NotFound from None
-        raise Conflict("bot_in_use", code="BOT_IN_USE", count=failure.item["mapping_count"]) from None
+def remove(caller: Caller, bot: StoredBot) -> None:
+    """Delete a bot that no mapping names. Raises `versioned.Changed`, `Conflict` (`BOT_IN_USE`)."""
+    condition = f"{table.PRESENT} AND #mapping_count = :none AND #version = :seen"
+    gone = table.Put(table.entities(), tombstone(caller, bot), condition, {"none": 0, "seen": bot.version})
+    if bot.mapping_count:
+        raise Conflict("bot_in_use", code="BOT_IN_USE", count=bot.mapping_count)
+    gate.write(caller.tenant, bot.version, gone)
 
 
 def disable(tenant: str, bot: StoredBot, trouble: Trouble) -> bool:
-    """Note that a platform takes nothing from a bot any more, with the event that tells it.
+    """Note that a platform takes nothing from a bot any more, with the events that tell it.
 
-    One that is disabled already, switched off or gone stays so (`False`).
+    One that is disabled already, switched off, changed meanwhile or gone stays so (`False`).
     """
+    if bot.status != "active":
+        return False
     caller = Caller(tenant, "", "", ids.new("req"))
-    told = {"bot_id": bot.number, "platform": bot.platform, "name": bot.name, "error": trouble}
-    values = {
-        "error_status": "error",
-        "active": "active",
-        "error": trouble,
-        "one": 1,
-        "events": [events.event("forward_bot.disabled", caller, told)],
-    }
+    after = dataclasses.replace(bot, status="error", error=trouble, updated_at=times.now_ms(), version=bot.version + 1)
     try:
-        table.write(
-            table.Update(
-                table.entities(),
-                keys.entity(tenant, KIND, bot.id),
-                "SET #status = :error_status, #error = :error, #events = :events ADD #version :one",
-                f"{table.PRESENT} AND #status = :active",
-                values,
-            )
-        )
+        table.write(_changed(caller, bot, after))
     except table.ConditionFailed:
         return False
     return True
+
+
+def _told(bot: StoredBot) -> dict[str, Any]:
+    """A bot as events tell of it: without its config, which is nobody's but the tenant's people's."""
+    return {
+        "bot_id": bot.number,
+        "platform": bot.platform,
+        "name": bot.name,
+        "status": bot.status,
+        "error": bot.error,
+        "version": bot.version,
+    }
+
+
+def _events_of(caller: Caller, before: StoredBot | None, after: StoredBot) -> list[dict[str, Any]]:
+    """What a bot's making or change tells; nothing where nothing is another."""
+    if before is None:
+        return [events.event("forward_bot.created", caller, _told(after))]
+    changes = connections.changes(before, after, "error", "name", "status")
+    if not changes:
+        return []
+    found = [events.event("forward_bot.updated", caller, {**_told(after), "changes": changes})]
+    if after.status == "error" and before.status != "error":
+        found.append(events.event("forward_bot.disabled", caller, _told(after)))
+    return found
+
+
+def tombstone(caller: Caller, bot: StoredBot) -> Item:
+    """What is left of a bot that is deleted: that it was."""
+    event = events.event("forward_bot.deleted", caller, {**_told(bot), "version": bot.version + 1})
+    return dict(table.tombstone(keys.entity(caller.tenant, KIND, bot.id), [event], times.now()).item)
 
 
 def counted(tenant: str, bot_id: str, platform: str, added: int) -> table.Update:
@@ -183,17 +181,30 @@ def recounted(tenant: str, bot_id: str, mappings: int) -> table.Update:
     return table.Update(table.entities(), key, "SET #mapping_count = :mappings", values={"mappings": mappings})
 
 
-def item(tenant: str, bot: StoredBot) -> Item:
-    """What a bot is written as."""
-    return {**keys.entity(tenant, KIND, bot.id), **items.attributes(bot)}
+def put(caller: Caller, before: StoredBot | None, after: StoredBot, condition: str = "") -> table.Put:
+    """The write of a whole bot, new or in place of another."""
+    own: Item = {**keys.entity(caller.tenant, KIND, after.id), **items.attributes(after)}
+    if told_of := _events_of(caller, before, after):
+        own["events"] = told_of
+    return table.Put(table.entities(), own, condition)
 
 
-def _write(seen: int, *operations: table.Operation) -> None:
-    try:
-        table.write(*operations)
-    except table.ConditionFailed as failure:
-        if failure.position == 0:
-            raise gate.shut() from None
-        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
-    except table.Contended:
-        raise versioned.Changed(seen) from None
+def _changed(caller: Caller, before: StoredBot, after: StoredBot) -> table.Update:
+    """The write of a change, on condition that the bot is as it was read."""
+    values: dict[str, Any] = {
+        field.name: value
+        for field in fields(after)
+        if field.name not in ("id", "mapping_count") and (value := getattr(after, field.name)) is not None
+    }
+    if told_of := _events_of(caller, before, after):
+        values["events"] = told_of
+    gone = [name for name in ("sealed", "error") if name not in values]
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+    expression += " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
+    return table.Update(
+        table.entities(),
+        keys.entity(caller.tenant, KIND, after.id),
+        expression,
+        f"{table.PRESENT} AND #version = :seen",
+        {**values, "seen": before.version},
+    )

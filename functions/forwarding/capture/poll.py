@@ -74,7 +74,7 @@ def poll(tenant: str, account_id: str) -> None:
         logger().warning("KOOK asks for patience", extra={"tenant": tenant, "account": account.id, "code": error.code})
         return
     except Disabled as error:
-        accounts.note(tenant, account.id, "error", connections.trouble(error, run.config))
+        accounts.note(tenant, account, "error", connections.trouble(error, run.config))
         return
     accounts.seen(tenant, account)
 

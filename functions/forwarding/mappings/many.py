@@ -46,7 +46,7 @@ def add_rows(caller: Caller, wanted: Sequence[NewMapping | InvalidRequest], lang
     made = [new(next(mapping_ids), one) if isinstance(one, NewMapping) else one for one in outcome]
     good = [one for one in made if isinstance(one, StoredMapping)]
     failed: dict[str, HubError] = {one.id: over_quota() for one in good[max(room, 0) :]}
-    failed |= store.add_many(caller.tenant, good[: max(room, 0)])
+    failed |= store.add_many(caller, good[: max(room, 0)])
     told = [
         _told(index, failed.get(one.id, one) if isinstance(one, StoredMapping) else one, language)
         for index, one in enumerate(made)
@@ -82,16 +82,16 @@ def take(caller: Caller, rows: Sequence[ExportedMapping], language: Language) ->
             raise over_quota()
         mapping_ids = iter(store.next_ids(caller.tenant, len(fresh)) if fresh else [])
         made = [new(next(mapping_ids), one) for one in fresh]
-        changed = [
-            _changed(there[_way(one)], one) for one in rows if _way(one) in there and _differs(there[_way(one)], one)
-        ]
+        standing = [(there[_way(one)], one) for one in rows if _way(one) in there]
+        changed = [(before, _changed(before, one)) for before, one in standing if _differs(before, one)]
         counted.update(created=len(made), updated=len(changed), unchanged=len(rows) - len(made) - len(changed))
         together = {**there, **{mapping.way: mapping for mapping in made}}
         uses = store.uses(together.values())
         more = {one.target_bot_id for one in made}
         return [
             *(bots.recounted(caller.tenant, sequences.padded(bot), uses[bot]) for bot in sorted(more)),
-            *(write for mapping in [*made, *changed] for write in store.writes(caller.tenant, mapping)),
+            *(write for mapping in made for write in store.writes(caller, mapping)),
+            *(write for before, after in changed for write in store.writes(caller, after, before)),
         ]
 
     changes.make(caller.tenant, work_out)

@@ -36,7 +36,7 @@ def add(caller: Caller, wanted: NewMapping, language: Language) -> AddedMapping:
     if store.count(caller.tenant, MAX_MAPPINGS) >= MAX_MAPPINGS:
         raise over_quota()
     (mapping_id,) = store.next_ids(caller.tenant)
-    for error in store.add_many(caller.tenant, [new(mapping_id, wanted)]).values():
+    for error in store.add_many(caller, [new(mapping_id, wanted)]).values():
         raise error
     return {"message": text("mapping_added", language), "mapping_id": int(mapping_id)}
 
@@ -82,7 +82,7 @@ def change(caller: Caller, mapping_id: str, wanted: MappingChange) -> OneMapping
         now = max(times.now_ms(), before.updated_at)
         after = replace(after, updated_at=now, version=before.version + 1)
         try:
-            store.replace(caller.tenant, before, after)
+            store.replace(caller, before, after)
         except versioned.Changed:
             continue
         return {"data": shown(after)}
@@ -96,7 +96,7 @@ def delete(caller: Caller, mapping_id: str) -> None:
         table.back_off(attempt)
         mapping = store.get(caller.tenant, place, consistent=True)
         try:
-            store.remove(caller.tenant, mapping)
+            store.remove(caller, mapping)
         except versioned.Changed:
             continue
         return

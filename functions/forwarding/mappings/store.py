@@ -11,16 +11,29 @@ A route holds what forwarding needs, and is written with its mapping: one Query 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from functions.forwarding import gate
 from functions.forwarding.bots import store as bots
+from hub import events, times
 from hub.errors import Conflict, HubError, NotFound, Unprocessable
+from hub.events import Caller
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 
 KIND = "FORWARD_MAPPING"
 ROUTES = "KOOK_ROUTE"
+
+_TOLD = (
+    "kook_server_id",
+    "kook_channel_id",
+    "kook_channel_name",
+    "target_platform",
+    "target_bot_id",
+    "target_channel_id",
+    "sender_prefix",
+)
+_CHANGEABLE = (*_TOLD, "enabled", "filters")
 
 MAX_TOGETHER = 30
 """Mappings of a transaction: two items each, a bot each at most, and the gate."""
@@ -133,7 +146,7 @@ def count(tenant: str, bound: int) -> int:
     return table.count(table.Query(table.entities(), keys.partition(tenant, KIND)), after=None, bound=bound)
 
 
-def add_many(tenant: str, mappings: Sequence[StoredMapping]) -> dict[str, HubError]:
+def add_many(caller: Caller, mappings: Sequence[StoredMapping]) -> dict[str, HubError]:
     """Write new mappings, whether or not others of them can be made; tells of each that could not, by its id, why."""
     failed: dict[str, HubError] = {}
     ways: dict[tuple[str, int, str], StoredMapping] = {}
@@ -142,7 +155,7 @@ def add_many(tenant: str, mappings: Sequence[StoredMapping]) -> dict[str, HubErr
             failed[mapping.id] = taken()
     for group in _transactions(ways.values()):
         left = group
-        while left and (refused := _add_together(tenant, left)):
+        while left and (refused := _add_together(caller, left)):
             failed.update(refused)
             left = [mapping for mapping in left if mapping.id not in refused]
     return failed
@@ -162,13 +175,15 @@ def _transactions(mappings: Iterable[StoredMapping]) -> Iterator[list[StoredMapp
         yield group
 
 
-def _add_together(tenant: str, group: Sequence[StoredMapping]) -> dict[str, HubError]:
+def _add_together(caller: Caller, group: Sequence[StoredMapping]) -> dict[str, HubError]:
     """Write all of a group; where some cannot be, tell which, with nothing written."""
     uses = Counter((mapping.target_bot_id, mapping.target_platform) for mapping in group)
-    counts = [bots.counted(tenant, sequences.padded(bot), platform, added) for (bot, platform), added in uses.items()]
-    written = [operation for mapping in group for operation in writes(tenant, mapping, is_new=True)]
+    counts = [
+        bots.counted(caller.tenant, sequences.padded(bot), platform, added) for (bot, platform), added in uses.items()
+    ]
+    written = [operation for mapping in group for operation in writes(caller, mapping, is_new=True)]
     try:
-        table.write(gate.is_open(tenant), *counts, *written)
+        table.write(gate.is_open(caller.tenant), *counts, *written)
     except table.ConditionFailed as failure:
         if failure.position == 0:
             raise gate.shut() from None
@@ -184,10 +199,11 @@ def _add_together(tenant: str, group: Sequence[StoredMapping]) -> dict[str, HubE
     return {}
 
 
-def replace(tenant: str, before: StoredMapping, after: StoredMapping) -> None:
+def replace(caller: Caller, before: StoredMapping, after: StoredMapping) -> None:
     """Write a changed mapping. Raises `versioned.Changed`, `Unprocessable` without the bot, `Conflict` where another
     mapping goes this way."""
-    own = versioned.replacement(_mapping_item(tenant, after), before.version)
+    tenant = caller.tenant
+    own = versioned.replacement(_mapping_item(tenant, after, events_of(caller, before, after)), before.version)
     route = table.Put(table.entities(), _route_item(tenant, after), table.ABSENT if after.way != before.way else "")
     moved = [table.Delete(table.entities(), _route_key(tenant, before))] if after.way != before.way else []
     counts: list[table.Operation] = []
@@ -211,23 +227,13 @@ def replace(tenant: str, before: StoredMapping, after: StoredMapping) -> None:
         raise versioned.Changed(before.version) from None
 
 
-def remove(tenant: str, mapping: StoredMapping) -> None:
+def remove(caller: Caller, mapping: StoredMapping) -> None:
     """Delete a mapping. Raises `versioned.Changed` where it is not as it was read."""
-    own = table.Delete(
-        table.entities(),
-        keys.entity(tenant, KIND, mapping.id),
-        f"{table.PRESENT} AND #version = :seen",
-        {"seen": mapping.version},
-    )
+    tenant = caller.tenant
+    own = versioned.replacement(_tombstone(caller, mapping), mapping.version)
     unused = bots.counted(tenant, sequences.padded(mapping.target_bot_id), mapping.target_platform, -1)
-    try:
-        table.write(gate.is_open(tenant), own, unused, table.Delete(table.entities(), _route_key(tenant, mapping)))
-    except table.ConditionFailed as failure:
-        if failure.position == 0:
-            raise gate.shut() from None
-        raise versioned.Changed((failure.item or {}).get("version", 0)) from None
-    except table.Contended:
-        raise versioned.Changed(mapping.version) from None
+    route = table.Delete(table.entities(), _route_key(tenant, mapping))
+    gate.write(tenant, mapping.version, own, unused, route)
 
 
 def taken() -> Conflict:
@@ -240,21 +246,32 @@ def no_such_bot(platform: str) -> Unprocessable:
     return Unprocessable("no_such_bot", code="BOT_NOT_FOUND", platform=platform)
 
 
-def writes(tenant: str, mapping: StoredMapping, *, is_new: bool = False) -> list[table.Put]:
+def writes(
+    caller: Caller, mapping: StoredMapping, before: StoredMapping | None = None, *, is_new: bool = False
+) -> list[table.Put]:
     """What a mapping is written with; `is_new`: on condition that there is neither it nor one of its way."""
     condition = table.ABSENT if is_new else ""
+    own = _mapping_item(caller.tenant, mapping, events_of(caller, before, mapping))
     return [
-        table.Put(table.entities(), _mapping_item(tenant, mapping), condition),
-        table.Put(table.entities(), _route_item(tenant, mapping), condition),
+        table.Put(table.entities(), own, condition),
+        table.Put(table.entities(), _route_item(caller.tenant, mapping), condition),
     ]
 
 
-def removals(tenant: str, mapping: StoredMapping) -> list[table.Delete]:
+def removals(caller: Caller, mapping: StoredMapping) -> list[table.Put | table.Delete]:
     """What a mapping is deleted with."""
     return [
-        table.Delete(table.entities(), keys.entity(tenant, KIND, mapping.id)),
-        table.Delete(table.entities(), _route_key(tenant, mapping)),
+        table.Put(table.entities(), _tombstone(caller, mapping)),
+        table.Delete(table.entities(), _route_key(caller.tenant, mapping)),
     ]
+
+
+def events_of(caller: Caller, before: StoredMapping | None, after: StoredMapping) -> list[dict[str, Any]]:
+    """What a mapping's making or change tells; nothing where nothing is another."""
+    if before is None:
+        return [events.event("forward_mapping.created", caller, _told(after))]
+    changes = sorted(name for name in _CHANGEABLE if getattr(before, name) != getattr(after, name))
+    return [events.event("forward_mapping.updated", caller, {**_told(after), "changes": changes})] if changes else []
 
 
 def uses(mappings: Iterable[StoredMapping]) -> Mapping[int, int]:
@@ -262,8 +279,27 @@ def uses(mappings: Iterable[StoredMapping]) -> Mapping[int, int]:
     return Counter(mapping.target_bot_id for mapping in mappings)
 
 
-def _mapping_item(tenant: str, mapping: StoredMapping) -> Item:
-    return {**keys.entity(tenant, KIND, mapping.id), **items.attributes(mapping)}
+def _told(mapping: StoredMapping) -> dict[str, Any]:
+    """A mapping as events tell of it: without its filters, which may be longer than all the rest."""
+    told = {name: getattr(mapping, name) for name in _TOLD}
+    return {
+        "mapping_id": mapping.number,
+        **told,
+        "enabled": 1 if mapping.enabled else 0,
+        "version": mapping.version,
+    }
+
+
+def _tombstone(caller: Caller, mapping: StoredMapping) -> Item:
+    """What is left of a mapping that is deleted: that it was."""
+    told = {**_told(mapping), "version": mapping.version + 1}
+    event = events.event("forward_mapping.deleted", caller, told)
+    return dict(table.tombstone(keys.entity(caller.tenant, KIND, mapping.id), [event], times.now()).item)
+
+
+def _mapping_item(tenant: str, mapping: StoredMapping, told_of: Sequence[Mapping[str, Any]]) -> Item:
+    own = {**keys.entity(tenant, KIND, mapping.id), **items.attributes(mapping)}
+    return {**own, "events": list(told_of)} if told_of else own
 
 
 def _route_item(tenant: str, mapping: StoredMapping) -> Item:

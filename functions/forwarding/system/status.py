@@ -47,14 +47,14 @@ class SystemStatus(TypedDict):
     version: str
 
 
-def get(tenant: str) -> SystemStatus:
+def get(tenant: str, *, consistent: bool = False) -> SystemStatus:
     """The status by now: five reads, none of which grows with what was forwarded."""
     places = [state.key(tenant), keys.entity(tenant, TENANTS, tenant)]
     found = table.get_many({table.entities(): places}, consistent=True)
     now = state.read(found.get((table.entities(), places[0]["pk"], places[0]["sk"])))
     owner = found.get((table.entities(), places[1]["pk"], places[1]["sk"]), {})
-    everyone = accounts.everything(tenant)
-    all_bots = bots.everything(tenant)
+    everyone = accounts.everything(tenant, consistent=consistent)
+    all_bots = bots.everything(tenant, consistent=consistent)
     return {
         "service_running": now.is_running,
         "redis_connected": answers(tenant),
@@ -88,7 +88,8 @@ def tell(caller: Caller) -> None:
     for attempt in range(versioned.TRIES):
         table.back_off(attempt)
         before = table.get(table.entities(), key, consistent=True)
-        status = get(caller.tenant)
+        # No event comes after the last one: what it tells of must be seen.
+        status = get(caller.tenant, consistent=True)
         if before and _settled(before["status"]) == _settled(status):
             return
         version = before["version"] if before else 0

@@ -48,12 +48,22 @@ TITLES: dict[str, tuple[str, str]] = {
     "message.sent": ("消息已发送", "Message sent"),
     "message.status": ("消息状态变化", "Message status"),
     "message.received": ("收到新消息", "Message received"),
+    "contact.moved": ("联系人标识已变更", "Contact has another id"),
     "forward.succeeded": ("转发成功", "Forwarded"),
     "forward.failed": ("转发失败", "Forwarding failed"),
     "forwarder.started": ("转发已启动", "Forwarding started"),
     "forwarder.stopped": ("转发已停止", "Forwarding stopped"),
+    "forward_bot.created": ("新的转发机器人", "New forwarding bot"),
+    "forward_bot.updated": ("转发机器人已更新", "Forwarding bot changed"),
+    "forward_bot.deleted": ("转发机器人已删除", "Forwarding bot deleted"),
     "forward_bot.disabled": ("转发机器人已停用", "Forwarding bot disabled"),
+    "forward_mapping.created": ("新的频道映射", "New channel mapping"),
+    "forward_mapping.updated": ("频道映射已更新", "Channel mapping changed"),
+    "forward_mapping.deleted": ("频道映射已删除", "Channel mapping deleted"),
     "forwarding.status": ("转发状态变化", "Status of forwarding"),
+    "kook_account.created": ("新的 KOOK 账号", "New KOOK account"),
+    "kook_account.updated": ("KOOK 账号已更新", "KOOK account changed"),
+    "kook_account.deleted": ("KOOK 账号已删除", "KOOK account deleted"),
     "kook_account.started": ("KOOK 账号已启动", "KOOK account started"),
     "kook_account.stopped": ("KOOK 账号已停止", "KOOK account stopped"),
     "webhook.failing": ("Webhook 持续失败", "Webhook keeps failing"),
@@ -66,6 +76,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "title": ("标题", "Title"),
     "customer_name": ("客户", "Customer"),
     "contact.name": ("联系人", "Contact"),
+    "new_contact_id": ("新标识", "New id"),
     "sender.id": ("发送者", "Sender"),
     "sender_name": ("发送者", "Sender"),
     "email": ("邮箱", "Email"),
@@ -75,6 +86,9 @@ LABELS: dict[str, tuple[str, str]] = {
     "service_type": ("服务类型", "Service"),
     "type": ("类型", "Type"),
     "platform": ("平台", "Platform"),
+    "target_platform": ("平台", "Platform"),
+    "kook_channel_name": ("KOOK 频道", "KOOK channel"),
+    "target_channel_id": ("目标频道", "Target channel"),
     "channel": ("渠道", "Channel"),
     "to": ("收件人", "To"),
     "host": ("主机", "Host"),
@@ -109,7 +123,7 @@ _OF_PLUGINS = {"version"}
 """What elsewhere counts changes, which no reader asks for."""
 
 _IDS = ("user_id", "api_key_id", "plugin_id", "conversation_id", "ticket_id", "customer_id", "order_id", "device_id",
-        "integration_id", "message_id", "webhook_id")  # fmt: skip
+        "integration_id", "message_id", "webhook_id", "mapping_id", "bot_id", "account_id")  # fmt: skip
 
 MAX_VALUE = 300
 MAX_LINES = 12

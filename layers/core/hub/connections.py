@@ -4,28 +4,22 @@ Of a config the item holds the plain fields as they are, the secret ones togethe
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 
 from hub import connectors, secrets
 from hub.connectors.protocol import Config, ProviderError
-from hub.errors import NotFound
-from hub.store import items, keys, paging, table
+from hub.errors import NotFound, Unavailable
+from hub.outcomes import Trouble
+from hub.store import items, keys, paging, table, versioned
 
 KIND = "INTEGRATION"
 BY_TYPE = "INTEGRATION_TYPE"
 
 MAX_TOLD = 500
 """Characters of a provider's words that are kept."""
-
-
-class Trouble(TypedDict):
-    """A provider's own words for what it did not accept."""
-
-    code: str
-    message: str
 
 
 class Sealed(Protocol):
@@ -46,6 +40,31 @@ class Sealed(Protocol):
     @property
     def sealed(self) -> bytes | None:
         """The secrets."""
+
+
+class Kept(Protocol):
+    """What has a config with sealed secrets, and is in `error` where its provider takes nothing from it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The config, its secrets shown as `***`."""
+
+    @property
+    def sealed(self) -> bytes | None:
+        """The secrets."""
+
+    @property
+    def status(self) -> str:
+        """`active`, `inactive` or `error`."""
+
+    @property
+    def error(self) -> Trouble | None:
+        """Why."""
+
+
+K = TypeVar("K", bound=Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,43 @@ def cleaned(text: Any, config: Config) -> str:
 def trouble(error: ProviderError, config: Config) -> Trouble:
     """What a provider did not accept, in its own words as they can be kept and shown."""
     return {"code": cleaned(error.code, config), "message": cleaned(error.message, config)}
+
+
+def changes(before: Kept, after: Kept, *names: str) -> list[str]:
+    """Which of its fields are others, as an event of a change names them; its secrets are of its `config`."""
+    found = {name for name in names if getattr(before, name) != getattr(after, name)}
+    if (before.config, before.sealed) != (after.config, after.sealed):
+        found.add("config")
+    return sorted(found)
+
+
+def note(tested: K, found: Trouble | None, again: Callable[[], K], write: Callable[[K, K], object]) -> None:
+    """Note that its provider takes nothing from what was tested, or does again; what is switched off stays so.
+
+    `again` reads it, `write` replaces what was read and raises `versioned.Changed` where that is another. What has
+    another config by now, or is gone, is not what was tested. Raises `Unavailable`.
+    """
+    for attempt in range(versioned.TRIES):
+        table.back_off(attempt)
+        before = tested
+        if attempt:
+            try:
+                before = again()
+            except NotFound:
+                return
+            if (before.config, before.sealed) != (tested.config, tested.sealed):
+                return
+        after = replace(before, error=found)
+        if before.status != "inactive":
+            after = replace(after, status="error" if found else "active")
+        if after == before:
+            return
+        try:
+            write(before, after)
+        except versioned.Changed:
+            continue
+        return
+    raise Unavailable
 
 
 def place(connection_id: str) -> str:

@@ -190,7 +190,7 @@ def test_starting_tells_once_and_again_is_fine(deployment: Deployment, kook: Koo
         assert deployment.call("POST", f"{PATH}/{made}/start").status == 200
     for _ in range(2):
         assert deployment.call("POST", f"{PATH}/{made}/stop").status == 200
-    assert events() == ["kook_account.started", "kook_account.stopped"]
+    assert events() == ["kook_account.created", "kook_account.started", "kook_account.stopped"]
 
 
 def test_deleting_a_started_account_stops_it(deployment: Deployment, kook: Kook) -> None:
@@ -199,7 +199,8 @@ def test_deleting_a_started_account_stops_it(deployment: Deployment, kook: Kook)
     callback = shown(deployment, made)["callback_url"].rpartition("/")[2]
     assert store.by_callback(callback)[1].email == "user@example.com"
     assert deployment.call("DELETE", f"{PATH}/{made}").status == 204
-    assert events() == ["kook_account.started", "kook_account.stopped"]
+    names = ["created", "started", "stopped", "deleted"]
+    assert events() == [f"kook_account.{name}" for name in names]
     assert deployment.call("DELETE", f"{PATH}/{made}").status == 404
     assert of(kook, deployment) == "2", "the email is free again, the id is not"
 

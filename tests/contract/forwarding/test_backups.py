@@ -126,6 +126,35 @@ def test_a_restore_over_what_stands_brings_back_what_it_was(configured: Deployme
     assert configured.call("PUT", "/api/mappings/1", {"enabled": 0}).status == 200
 
 
+def test_a_restore_tells_what_it_changed_and_of_nothing_else(configured: Deployment) -> None:
+    made = create(configured)
+    configured.call("PUT", "/api/mappings/1", {"enabled": 0})
+    configured.call("DELETE", "/api/mappings/2")
+    configured.call("DELETE", "/api/bots/2")
+    configured.call("POST", "/api/bots", DISCORD)
+    configured.call("POST", "/api/mappings", {**MAPPING, "target_bot_id": 3, "kook_channel_id": "extra"})
+    configured.call("POST", "/api/accounts", {"email": "later@example.com"})
+    configured.call("PUT", "/api/accounts/1", {"password": "another"})
+    before = len(cloud.told())
+    assert configured.call("POST", f"{PATH}/restore", {"backup_id": made}).status == 200
+    told = cloud.told()[before:]
+    names = ("mapping_id", "bot_id", "account_id")
+    things = [next(one["data"][name] for name in names if name in one["data"]) for one in told]
+    changes = [one["data"].get("changes") for one in told]
+    found = list(zip([one["type"] for one in told], things, changes, strict=True))
+    assert sorted(found, key=str) == [
+        ("forward_bot.created", 2, None),
+        ("forward_bot.deleted", 3, None),
+        ("forward_mapping.created", 2, None),
+        ("forward_mapping.deleted", 3, None),
+        ("forward_mapping.updated", 1, ["enabled"]),
+        ("kook_account.deleted", 2, None),
+        ("kook_account.updated", 1, ["login"]),
+    ]
+    assert configured.call("POST", f"{PATH}/restore", {"backup_id": made}).status == 200
+    assert len(cloud.told()) == before + len(told)
+
+
 def test_a_stopped_account_is_stopped_by_the_restore(configured: Deployment) -> None:
     configured.call("POST", "/api/accounts/1/stop")
     made = create(configured)
@@ -155,6 +184,21 @@ def test_another_tenant_has_none_of_it(configured: Deployment, other_tenant: Dep
     refused(other_tenant.call("POST", f"{PATH}/restore", {"backup_id": made}), 404, "NOT_FOUND")
     assert other_tenant.call("GET", f"{PATH}/{made}/download").status == 404
     assert other_tenant.call("DELETE", f"{PATH}/{made}").status == 404
+
+
+def test_who_may_not_administer_sees_the_list_and_no_more(configured: Deployment) -> None:
+    made, before = create(configured), configuration(configured)
+    key = configured.new_key("read", "write", "forwarding:write")["key"]
+    for method, path, body in (
+        ("POST", "create", None),
+        ("POST", "restore", {"backup_id": made}),
+        ("GET", f"{made}/download", None),
+        ("DELETE", made, None),
+    ):
+        refused(configured.call(method, f"{PATH}/{path}", body, key=key), 403, "FORBIDDEN")
+    listed = configured.call("GET", f"{PATH}/list", key=key).json
+    assert [one["backup_id"] for one in listed["data"]] == [made]
+    assert configuration(configured) == before
 
 
 @pytest.mark.parametrize(

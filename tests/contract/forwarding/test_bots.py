@@ -165,6 +165,29 @@ def test_a_change_keeps_the_secrets_that_are_not_sent(deployment: Deployment, pr
     assert off.json["data"]["status"] == "inactive"
 
 
+def test_what_happens_to_a_bot_is_told_without_its_config(deployment: Deployment, provider: Fake) -> None:
+    made = add(deployment, TELEGRAM, base_url=provider.url)
+    deployment.call("PUT", f"{PATH}/{made}", {"name": "新名", "config": {"chat_id": "7"}})
+    deployment.call("PUT", f"{PATH}/{made}", {"name": "新名"})
+    provider.will(REVOKED)
+    deployment.call("POST", f"{PATH}/{made}/test")
+    provider.will(ME, CHAT, SENT)
+    deployment.call("POST", f"{PATH}/{made}/test")
+    deployment.call("DELETE", f"{PATH}/{made}")
+    told_of_it = memory.told("forward_bot.")
+    assert [(event["type"], event["data"].get("changes")) for event in told_of_it] == [
+        ("forward_bot.created", None),
+        ("forward_bot.updated", ["config", "name"]),
+        ("forward_bot.updated", ["error", "status"]),
+        ("forward_bot.disabled", None),
+        ("forward_bot.updated", ["error", "status"]),
+        ("forward_bot.deleted", None),
+    ]
+    assert [event["data"]["version"] for event in told_of_it] == [1, 2, 3, 3, 4, 5]
+    assert told_of_it[3]["data"]["error"] == {"code": "401", "message": "Unauthorized"}
+    assert "123456:ABC" not in json.dumps(told_of_it)
+
+
 def test_no_more_than_the_quota(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_BOTS", 1)
     add(deployment)

@@ -7,6 +7,7 @@ import pytest
 from functions.forwarding import changes
 from functions.forwarding.mappings import many, service, store
 from tests.conftest import Deployment
+from tests.contract import memory
 from tests.contract.forwarding.test_accounts import TIME, refused
 from tests.contract.forwarding.test_bots import DISCORD, FEISHU, TELEGRAM
 
@@ -165,6 +166,29 @@ def test_a_batch_tells_of_each_row(deployment: Deployment) -> None:
     rows_of: list[dict[str, Any]] = [{"mappings": []}, {"mappings": [{}] * 101}, {}]
     for bad in rows_of:
         refused(deployment.call("POST", f"{PATH}/batch", bad), 400, "INVALID_REQUEST")
+
+
+def test_a_batch_and_an_import_tell_of_each_row(deployment: Deployment) -> None:
+    rows = [{**DOCUMENT_5, "kook_channel_id": str(number)} for number in range(3)]
+    deployment.call("POST", f"{PATH}/batch", {"mappings": [*rows, {**DOCUMENT_5, "target_bot_id": 99}]})
+    assert [told["data"]["kook_channel_id"] for told in memory.told("forward_mapping.created")] == ["0", "1", "2"]
+    before = len(memory.told("forward_mapping."))
+    more = [
+        rows[0],
+        {**rows[1], "enabled": 0, "filters": {"include": ["更新"]}},
+        {**DOCUMENT_5, "kook_channel_id": "9"},
+    ]
+    assert deployment.call("POST", f"{PATH}/import", {"mappings": more}).status == 200
+    deployment.call("DELETE", f"{PATH}/3")
+    told = memory.told("forward_mapping.")[before:]
+    found = sorted((one["type"], one["data"]["kook_channel_id"], one["data"].get("changes")) for one in told)
+    assert found == [
+        ("forward_mapping.created", "9", None),
+        ("forward_mapping.deleted", "2", None),
+        ("forward_mapping.updated", "1", ["enabled", "filters"]),
+    ]
+    assert all("filters" not in one["data"] for one in told)
+    assert {one["requestId"] for one in told if one["type"] != "forward_mapping.deleted"} == {told[0]["requestId"]}
 
 
 def test_a_batch_ends_at_the_quota(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,95 +1,23 @@
-"""A way from KOOK to a target: an account, bots whose platforms are fakes, mappings, and Lambda's part of the queue."""
+"""A way from KOOK to a target: what is said, bots whose platforms are fakes, and Lambda's part of the queue."""
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from functions.forwarding.accounts import store as accounts
-from functions.forwarding.accounts.store import StoredAccount
-from functions.forwarding.bots import store as bots
-from functions.forwarding.bots.store import Platform, StoredBot
+from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.delivery import forward
-from functions.forwarding.mappings import store as mappings
-from functions.forwarding.mappings.store import StoredMapping
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
-from hub import connections, connectors, ids, times
-from hub.connectors.kook import CONNECTOR as KOOK
-from hub.events import Caller
+from hub import ids, times
 from hub.store import paging, sequences
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, Reply, told
+from tests.forwarder import CHANNEL, VERIFY_TOKEN, caller, new_bot
 
-CALLER = Caller("default", "enterprise", "user_1", "req_1")
-CHANNEL = "9876543210"
-VERIFY_TOKEN, ENCRYPT_KEY = "xxxxxxxxxxxx", "an-encrypt-key"
-
-
-def new_account(base_url: str = "http://127.0.0.1:1", tenant: str = "default", **changes: Any) -> StoredAccount:
-    """An account that is started."""
-    account_id = accounts.next_id(tenant)
-    token = {"token": "1/MTA2MjE=/kook-bot-token", "verify_token": VERIFY_TOKEN, "encrypt_key": ENCRYPT_KEY}
-    config = KOOK.config.model_validate({**token, "base_url": base_url})
-    shown, sealed = connections.closed(tenant, accounts.place(account_id), config)
-    now = times.now_ms()
-    made = StoredAccount(
-        id=account_id,
-        email=f"{account_id}@example.com",
-        status="online",
-        is_started=True,
-        callback_id=accounts.new_callback_id(),
-        config=shown,
-        sealed=sealed,
-        has_cookie=False,
-        has_password=False,
-        login=None,
-        bot_user_id="364862",
-        bot_name="test",
-        error=None,
-        last_active=now,
-        created_at=now,
-        updated_at=now,
-    )
-    made = replace(made, **changes)
-    accounts.add(tenant, made)
-    return made
-
-
-def new_bot(platform: Platform, config: dict[str, Any], tenant: str = "default") -> StoredBot:
-    """A bot."""
-    bot_id = bots.next_id(tenant)
-    shape = connectors.connector(platform).config
-    shown, sealed = connections.closed(tenant, bots.place(bot_id), shape.model_validate(config))
-    now = times.now_ms()
-    made = StoredBot(bot_id, platform, platform, shown, sealed, "active", None, now, now)
-    bots.add(tenant, made)
-    return made
-
-
-def new_mapping(
-    bot: StoredBot, target: str = "", channel: str = CHANNEL, tenant: str = "default", **changes: Any
-) -> str:
-    """A mapping; answers with its id."""
-    [mapping_id] = mappings.next_ids(tenant)
-    now = times.now_ms()
-    made = StoredMapping(
-        id=mapping_id,
-        kook_server_id="1234567890",
-        kook_channel_id=channel,
-        kook_channel_name="公告频道",
-        target_platform=bot.platform,
-        target_bot_id=bot.number,
-        target_channel_id=target,
-        enabled=True,
-        created_at=now,
-        updated_at=now,
-    )
-    assert mappings.add_many(tenant, [replace(made, **changes)]) == {}
-    return mapping_id
+CALLER = caller()
 
 
 def discord_bot(fake: Fake) -> StoredBot:

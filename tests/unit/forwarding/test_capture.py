@@ -20,17 +20,8 @@ from hub.connectors import callbacks as reading
 from hub.errors import Unavailable
 from tests.conftest import Clock, request_event
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.unit.forwarding.flow import (
-    CHANNEL,
-    ENCRYPT_KEY,
-    VERIFY_TOKEN,
-    Lambda,
-    changed_event,
-    discord_bot,
-    new_account,
-    new_mapping,
-    said_event,
-)
+from tests.forwarder import CHANNEL, ENCRYPT_KEY, VERIFY_TOKEN, caller, new_account, new_mapping
+from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, said_event
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
@@ -365,10 +356,10 @@ def test_schedules_follow_accounts_whatever_the_events_say(kook: Channels, monke
     assert (seconds, body) == (60, {"tenant": "default", "account": account.id})
     assert queue.endswith(":KookPollQueue")
     stopped = accounts.StoredAccount(**{**as_dict(account), "is_started": False, "version": 2})
-    accounts.replace("default", account, stopped)
+    accounts.replace(caller(), account, stopped)
     tell()
     assert made == {}
-    accounts.remove("default", stopped, None)
+    accounts.remove(caller(), stopped)
     tell()
     made["left over"] = 1
     monkeypatch.setattr(poll, "scheduled", lambda *_: "left over")

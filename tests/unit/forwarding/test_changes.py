@@ -12,15 +12,12 @@ from functions.forwarding.mappings import many
 from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.models import ExportedMapping
 from hub.errors import Conflict
-from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
-from tests.unit.forwarding.conftest import TENANT, Maker
+from tests.unit.forwarding.conftest import CALLER, TENANT, Maker
 from tests.unit.interruptions import Calls
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-CALLER = Caller(TENANT, "enterprise", "operator", "req_1")
 
 
 def row(channel: str, bot: int) -> ExportedMapping:
@@ -62,6 +59,8 @@ def test_wherever_an_import_dies_all_of_it_or_nothing_is_written(
         else:
             raise AssertionError("it never ends")
     assert outcomes == {0, 3}
+    told = [event["data"]["mapping_id"] for event in memory.told("forward_mapping.created")]
+    assert sorted(told) == sorted(made.number for made in mappings.everything(TENANT)), "one event of each"
 
 
 def test_what_is_refused_leaves_the_gate_open(bot: Maker) -> None:

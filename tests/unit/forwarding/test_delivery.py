@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from functions.forwarding import gate
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
@@ -15,17 +16,8 @@ from hub.store import table
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.unit.forwarding.flow import (
-    Lambda,
-    changed_event,
-    discord_bot,
-    discord_took,
-    new_account,
-    new_mapping,
-    rows,
-    said_event,
-    telegram_bot,
-)
+from tests.forwarder import caller, new_account, new_bot, new_mapping
+from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, rows, said_event, telegram_bot
 
 pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
 
@@ -73,7 +65,7 @@ def test_messages_go_in_order_and_tell_of_it(worker: Lambda, discord: Fake, acco
     ]
     assert found[-1].content == "你好"
     assert (found[0].mapping_id, found[0].latency_ms, found[0].message_type) == (mapping, 0, "kmarkdown")
-    [first, *_] = memory.told()
+    [first, *_] = memory.told("forward.")
     assert first["type"] == "forward.succeeded"
     assert first["data"]["provider_ids"] == ["1"]
 
@@ -159,7 +151,7 @@ def test_what_a_target_refuses_fails_at_once_and_the_next_goes_on(
     failed, sent = sorted(rows(), key=lambda row: row.number)
     assert (failed.status, failed.error) == ("failed", {"code": "50035", "message": "Invalid Form Body"})
     assert sent.status == "success"
-    assert [event["type"] for event in memory.told()] == ["forward.failed", "forward.succeeded"]
+    assert [event["type"] for event in memory.told("forward.")] == ["forward.failed", "forward.succeeded"]
 
 
 def test_a_bot_that_is_not_wanted_any_more_is_disabled(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
@@ -174,7 +166,8 @@ def test_a_bot_that_is_not_wanted_any_more_is_disabled(worker: Lambda, discord: 
     now = bots.get("default", bot.id)
     assert (now.status, now.error) == ("error", {"code": "10015", "message": "Unknown Webhook"})
     assert [row.error and row.error["code"] for row in rows()] == ["bot_disabled", "10015"]
-    assert [event["type"] for event in memory.told()].count("forward_bot.disabled") == 1
+    told_of_it = [(event["type"], event["data"]["error"]["code"]) for event in memory.told("forward_bot.")[1:]]
+    assert told_of_it == [("forward_bot.updated", "10015"), ("forward_bot.disabled", "10015")]
 
 
 def test_a_message_in_parts_goes_on_where_it_was_interrupted(
@@ -212,7 +205,7 @@ def test_an_edit_changes_the_message_and_a_deletion_takes_it_back(
     worker.run()
     assert (discord.asked[-1].method, discord.asked[-1].path) == ("DELETE", "/api/webhooks/123456/abc-DEF/messages/41")
     assert rows()[0].withdrawn_at
-    changes = [event["data"]["change"] for event in memory.told()]
+    changes = [event["data"]["change"] for event in memory.told("forward.")]
     assert changes == ["message", "edit", "delete"]
     # Of what was never forwarded, and of what was taken back, nothing is changed.
     capture(
@@ -223,8 +216,6 @@ def test_an_edit_changes_the_message_and_a_deletion_takes_it_back(
 
 
 def test_a_change_that_the_target_cannot_carry_out_says_so(worker: Lambda, account: StoredAccount) -> None:
-    from tests.unit.forwarding.flow import new_bot
-
     with Fake(Reply(200, b"ok")) as slack:
         new_mapping(new_bot("slack", {"webhook_url": f"{slack.url}/services/T0/B0/x"}))
         capture(account, said_event(1), changed_event(1, "deleted_message"))
@@ -244,14 +235,14 @@ def test_a_mapping_that_is_switched_off_or_gone_forwards_nothing(
     mapping = new_mapping(discord_bot(discord))
     capture(account, said_event(1))
     before = mappings.get("default", mapping)
-    mappings.replace("default", before, replace(before, enabled=False, version=2))
+    mappings.replace(caller(), before, replace(before, enabled=False, version=2))
     worker.run()
     assert rows()[0].error == {"code": "mapping_disabled", "message": "the mapping is switched off"}
     capture(account, said_event(2))
     assert worker.bodies() == []
-    mappings.replace("default", mappings.get("default", mapping), replace(before, version=3))
+    mappings.replace(caller(), mappings.get("default", mapping), replace(before, version=3))
     capture(account, said_event(3))
-    mappings.remove("default", mappings.get("default", mapping))
+    mappings.remove(caller(), mappings.get("default", mapping))
     worker.run()
     assert (len(rows()), discord.asked) == (1, [])
 
@@ -346,3 +337,52 @@ def test_a_row_stays_below_two_write_units(worker: Lambda, discord: Fake, accoun
 
     assert item_size(item) <= 2048
     assert table.get(table.entities(), {"pk": item["pk"]["S"], "sk": item["sk"]["S"]})
+
+
+SUPERGROUP = "-1001234567890"
+MOVED = told(
+    {
+        "ok": False,
+        "error_code": 400,
+        "description": "Bad Request: group chat was upgraded to a supergroup chat",
+        "parameters": {"migrate_to_chat_id": int(SUPERGROUP)},
+    },
+    400,
+)
+TAKEN = told({"ok": True, "result": {"message_id": 7, "chat": {"id": int(SUPERGROUP)}}})
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the mapping's", "the bot's own"])
+def test_a_group_that_moved_is_written_to_under_its_new_id_from_then_on(
+    worker: Lambda, telegram: Fake, account: StoredAccount, own: bool
+) -> None:
+    bot = telegram_bot(telegram)
+    mapping = new_mapping(bot, "" if own else "-1234")
+    telegram.will(MOVED, TAKEN, TAKEN)
+    for number in (1, 2):
+        capture(account, said_event(number))
+        assert worker.run() == 0
+    former = "-100123" if own else "-1234"
+    assert [asked.json["chat_id"] for asked in telegram.asked] == [former, SUPERGROUP, SUPERGROUP]
+    assert [row.status for row in rows()] == ["success"] * 2
+    assert mappings.get("default", mapping).target_channel_id == ("" if own else SUPERGROUP)
+    assert bots.get("default", bot.id).config["chat_id"] == (SUPERGROUP if own else "-100123")
+    [updated] = [one for one in memory.told() if one["type"] in ("forward_bot.updated", "forward_mapping.updated")]
+    assert updated["data"]["changes"] == (["config"] if own else ["target_channel_id"])
+
+
+@pytest.mark.parametrize("is_shut", [False, True], ids=["taken", "shut"])
+def test_a_move_that_cannot_be_written_keeps_no_message_back(
+    worker: Lambda, telegram: Fake, account: StoredAccount, is_shut: bool
+) -> None:
+    bot = telegram_bot(telegram)
+    mapping = new_mapping(bot, "-1234")
+    if is_shut:
+        gate.close("default", "change_1")
+    else:
+        new_mapping(bot, SUPERGROUP, enabled=False)
+    telegram.will(MOVED, TAKEN)
+    capture(account, said_event(1))
+    assert worker.run() == 0
+    assert [row.status for row in rows()] == ["success"]
+    assert mappings.get("default", mapping).target_channel_id == "-1234"

@@ -2,28 +2,33 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
 from functions.forwarding import state
+from functions.forwarding.accounts import store as accounts
+from functions.forwarding.bots import store as bots
 from functions.forwarding.logs import clearing
+from functions.forwarding.mappings import store as mappings
 from functions.forwarding.messages import store
 from functions.forwarding.statistics import days
 from functions.forwarding.statistics import service as statistics
 from functions.forwarding.system import status
 from hub import times
 from hub.errors import Unavailable
-from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
-from tests.contract.forward_logs import count_them, ended, row, write
+from tests.contract.forward_logs import count_them, ended, write
+from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import Server, running
+from tests.forwarder import caller, new_account, new_bot, new_mapping, row
 from tests.unit.granting import Work, granted
 from tests.unit.test_samples import invoke
 
-CALLER = Caller("default", "enterprise", "user_1", "req_1")
+CALLER = caller()
 NOTHING: dict[str, Any] = {"batchItemFailures": []}
 
 
@@ -34,12 +39,12 @@ def today() -> int:
 
 def told() -> list[dict[str, Any]]:
     """The states that were told, in their order."""
-    return [event["data"]["status"] for event in memory.told() if event["type"] == "forwarding.status"]
+    return [event["data"]["status"] for event in memory.told("forwarding.status")]
 
 
 def changed(running: bool) -> dict[str, Any]:
     state.set_running(CALLER, running)
-    return [event for event in memory.told() if event["type"].startswith("forwarder.")][-1]
+    return memory.told("forwarder.")[-1]
 
 
 @pytest.mark.usefixtures("aws")
@@ -119,13 +124,49 @@ def test_a_state_that_changed_is_told_once(aws: None) -> None:
     assert told()[0] == {**status.get("default"), "service_running": False, "uptime_seconds": 0}
 
 
+def test_each_change_of_a_count_is_told_and_no_other(aws: None) -> None:
+    memory.bootstrap("default")
+    rule = TEMPLATE["Resources"]["ForwardFiguresRule"]["Properties"]["EventPattern"]["detail-type"]
+    seen: set[str] = set()
+    counts = ("account_count", "active_accounts", "bot_count", "mapping_count")
+
+    def pushed() -> list[tuple[int, ...]]:
+        """What is pushed of the events that came since, as the rule lets them through."""
+        before = len(told())
+        for event in memory.told():
+            if event["type"] in rule and event["id"] not in seen:
+                assert count_them([{"detail": event}]) == NOTHING
+            seen.add(event["id"])
+        return [tuple(one[name] for name in counts) for one in told()[before:]]
+
+    account = new_account()
+    assert pushed() == [(1, 1, 0, 0)]
+    accounts.note("default", account, "error", {"code": "401", "message": "gone"})
+    assert pushed() == [(1, 0, 0, 0)]
+    bot = new_bot()
+    mapping = mappings.get("default", new_mapping(bot))
+    assert pushed() == [(1, 0, 1, 1)], "two changes that are there when they are looked for are one"
+    mappings.replace(CALLER, mapping, replace(mapping, enabled=False, version=2))
+    bots.replace(CALLER, bot, replace(bot, name="新名", version=2))
+    accounts.replace(
+        CALLER, accounts.get("default", account.id), replace(account, version=3, login=b"x", status="error")
+    )
+    assert pushed() == []
+    mappings.remove(CALLER, mappings.get("default", mapping.id))
+    assert pushed() == [(1, 0, 1, 0)]
+    bots.remove(CALLER, bots.get("default", bot.id))
+    assert pushed() == [(1, 0, 0, 0)]
+    accounts.remove(CALLER, accounts.get("default", account.id))
+    assert pushed() == [(0, 0, 0, 0)]
+
+
 def test_two_that_tell_at_once_tell_one_after_the_other(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     memory.bootstrap("default")
     get = status.get
     calls: list[str] = []
 
-    def meanwhile(tenant: str) -> Any:
-        found = get(tenant)
+    def meanwhile(tenant: str, **how: Any) -> Any:
+        found = get(tenant, **how)
         if not calls:
             calls.append("")
             status.tell(CALLER)

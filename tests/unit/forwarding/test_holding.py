@@ -14,17 +14,8 @@ from hub.connectors import callbacks
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.forwarding.flow import (
-    CALLER,
-    Lambda,
-    changed_event,
-    discord_bot,
-    discord_took,
-    new_account,
-    new_mapping,
-    rows,
-    said_event,
-)
+from tests.forwarder import new_account, new_mapping
+from tests.unit.forwarding.flow import CALLER, Lambda, changed_event, discord_bot, discord_took, rows, said_event
 
 pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
 

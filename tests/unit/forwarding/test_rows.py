@@ -8,7 +8,7 @@ from functions.forwarding import state
 from functions.forwarding.messages import store
 from hub.store import paging, table, versioned
 from tests.contract import memory
-from tests.unit.forwarding.conftest import CALLER, row
+from tests.forwarder import caller, row
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
@@ -55,7 +55,7 @@ def test_numbers_are_given_once() -> None:
 def test_stopping_and_starting_tells_of_each_change_once() -> None:
     assert state.is_running("default")
     for running in (True, False, False, True, True):
-        state.set_running(CALLER, running)
+        state.set_running(caller(), running)
         assert state.is_running("default") == running
     assert [event["type"] for event in memory.told()] == ["forwarder.stopped", "forwarder.started"]
     now = state.get("default")
@@ -67,7 +67,7 @@ def test_stopping_and_starting_tells_of_each_change_once() -> None:
 def test_nothing_is_held_back_where_nobody_will_look_for_it() -> None:
     with pytest.raises(table.ConditionFailed):
         table.write(state.holding("default"), store.operation("default", None, row(status="pending"), None))
-    before = state.set_running(CALLER, False)
+    before = state.set_running(caller(), False)
     table.write(state.holding("default"), store.operation("default", None, row(status="pending"), None))
     state.set_held("default", before, "checking")
     with pytest.raises(table.ConditionFailed):

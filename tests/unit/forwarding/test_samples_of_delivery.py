@@ -11,7 +11,8 @@ from hub import connections, schedules
 from hub.connectors.kook import KookConfig
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.forwarding.flow import CALLER, Lambda, discord_bot, discord_took, new_account, new_mapping, rows
+from tests.forwarder import caller, new_account, new_mapping
+from tests.unit.forwarding.flow import CALLER, Lambda, discord_bot, discord_took, rows
 from tests.unit.test_samples import invoke
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -24,7 +25,7 @@ def test_kook_callbacks(worker: Lambda, discord: Fake) -> None:
     account = new_account(callback_id="kook_01M7WGNP40DE3B4WZZ6KYE37BC")
     plain = KookConfig(token="1/MTA2MjE=/kook-bot-token", verify_token="xxxxxxxxxxxx")
     shown, sealed = connections.closed("default", accounts.place(account.id), plain)
-    accounts.replace("default", account, replace(account, config=shown, sealed=sealed, version=2))
+    accounts.replace(caller(), account, replace(account, config=shown, sealed=sealed, version=2))
     answer = invoke("KookCallbacksFunction")
     assert (answer["statusCode"], answer["body"]) == (200, "{}")
     assert [body["message_id"] for body in worker.bodies()] == ["67e2a5a6-5cf0-4a6e-9d3c-000000000001"]

@@ -110,7 +110,7 @@ def test_all_of_them_have_one_limit() -> None:
             assert ask("GET /api/things")[0] == 429
 
 
-def test_the_forwarders_functions_are_open_where_that_is_asked_for_but_for_sign_in_and_backups() -> None:
+def test_the_forwarders_functions_are_open_where_that_is_asked_for_but_for_sign_in() -> None:
     served = {function for route, function in ROUTES.items() if route.partition(" ")[2].startswith("/api/")}
     opened = {
         name
@@ -118,7 +118,7 @@ def test_the_forwarders_functions_are_open_where_that_is_asked_for_but_for_sign_
         if resource["Type"] == "AWS::Serverless::Function"
         and resource["Properties"]["Environment"]["Variables"].get("PUBLIC_TENANT") == {"Ref": "PublicForwarderTenant"}
     }
-    assert opened == served - {"LoginFunction", "ForwardBackupsFunction"} | {"LiveConnectionsFunction"}
+    assert opened == served - {"LoginFunction"} | {"LiveConnectionsFunction"}
 
 
 def test_no_api_key_leads_to_it() -> None:
