@@ -13,7 +13,7 @@ from functions.integrations.forwards import store
 from functions.integrations.store import StoredIntegration
 from hub import connections, connectors, executions, ids, pacing, queues, settings, times
 from hub.connectors import texts
-from hub.connectors.protocol import Config, Connector, Disabled, Outgoing, ProviderError, Temporary
+from hub.connectors.protocol import Config, Connector, Disabled, Outgoing, ProviderError, Sent, Temporary
 from hub.errors import NotFound
 from hub.events import Caller
 from hub.telemetry import count, lambda_handler, logger
@@ -119,9 +119,10 @@ def _attempt(post: _Post, integration: StoredIntegration) -> _Post | str | None:
     config = connections.opened(post.tenant, integration)
     connector = connectors.connector(integration.service_type)
     parts = _parts(connector, post)
+    moved_to: str | None = None
     try:
         for number in range(posted, len(parts)):
-            _send(connector, config, post, number, parts[number])
+            moved_to = _send(connector, config, post, number, parts[number]).moved_to or moved_to
             posted = number + 1
             if posted < len(parts):
                 store.note(post.tenant, post.integration_id, post.event_id, posted, is_done=False)
@@ -129,6 +130,8 @@ def _attempt(post: _Post, integration: StoredIntegration) -> _Post | str | None:
         return _refused(post, integration, config, error, posted)
     store.note(post.tenant, post.integration_id, post.event_id, posted, is_done=True)
     count("EventsPosted")
+    if moved_to is not None:
+        service.follow(_caller(post), integration, moved_to)
     return None
 
 
@@ -139,8 +142,13 @@ def _parts(connector: Connector[Any], post: _Post) -> list[str]:
     return [f"{part}\n{post.signature}" for part in texts.split(post.text, replace(limits, text=room))]
 
 
-def _send(connector: Connector[Any], config: Config, post: _Post, number: int, text: str) -> None:
-    connector.send(config, Outgoing(ids.derived("msg", 0, post.integration_id, post.event_id, str(number)), "", text))
+def _send(connector: Connector[Any], config: Config, post: _Post, number: int, text: str) -> Sent:
+    message_id = ids.derived("msg", 0, post.integration_id, post.event_id, str(number))
+    return connector.send(config, Outgoing(message_id, "", text))
+
+
+def _caller(post: _Post) -> Caller:
+    return Caller(post.tenant, "", "forwarding", ids.new("req"))
 
 
 def _refused(
@@ -156,8 +164,7 @@ def _refused(
         if error.retry_at is not None:
             pacing.pause(post.tenant, post.integration_id, error.retry_at)
     if isinstance(error, Disabled):
-        caller = Caller(post.tenant, "", "forwarding", ids.new("req"))
-        service.note(caller, integration, connections.trouble(error, config))
+        service.note(_caller(post), integration, connections.trouble(error, config))
     store.note(post.tenant, post.integration_id, post.event_id, posted, is_done=is_over)
     if not is_over:
         return replace(post, due=until, tries=post.tries + 1)

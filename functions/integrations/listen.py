@@ -140,7 +140,7 @@ def _feeds_itself(one: StoredIntegration, event: Mapping[str, Any]) -> bool:
     where it may be heard and forwarded again.
     """
     area = event["type"].partition(".")[0]
-    if area == "message":
+    if area in ("message", "contact"):
         return bool(event["data"].get("integration_id") == one.id)
     return area == "forward" and one.service_type == "kook"
 

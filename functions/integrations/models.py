@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, Field
 
 from hub import events
-from hub.connections import Trouble
 from hub.connectors import SERVICE_TYPES
+from hub.outcomes import Trouble
 from hub.web.localisation import Language
 from hub.web.validation import Body, Name, PageParameters, fits, refused
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,11 @@ from functions.integrations.models import (
 )
 from functions.integrations.store import StoredIntegration
 from hub import connections, connectors, events, ids, times
-from hub.connections import Trouble
 from hub.connectors import configs
 from hub.connectors.protocol import Disabled, ProviderError
 from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import table, versioned
 from hub.store.paging import Page
 
@@ -171,6 +172,12 @@ def note(caller: Caller, tested: StoredIntegration, trouble: Trouble | None) -> 
         lambda: store.get(caller.tenant, tested.id, consistent=True),
         lambda before, after: _replaced(caller, before, after),
     )
+
+
+def follow(caller: Caller, posted: StoredIntegration, chat_id: str) -> None:
+    """Note that the chat which was posted to has another id; what changes meanwhile is told by the next post again."""
+    with suppress(versioned.Changed):
+        _replaced(caller, posted, replace(posted, config={**posted.config, "chat_id": chat_id}))
 
 
 def _changed(tenant: str, before: StoredIntegration, sent: Mapping[str, Any]) -> StoredIntegration:

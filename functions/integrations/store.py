@@ -12,8 +12,8 @@ from typing import Any, cast, get_args
 
 from functions.integrations.models import Status
 from hub import connections, times
-from hub.connections import Trouble
 from hub.errors import NotFound
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 from hub.web.localisation import DEFAULT, Language

@@ -16,9 +16,9 @@ from functions.integrations.store import StoredIntegration
 from functions.integrations.syncs import records, store
 from functions.integrations.syncs.store import StoredSync
 from hub import connections, connectors, executions, times
-from hub.connections import Trouble
 from hub.connectors.protocol import Config, Connector, Disabled, Page, Permanent, ProviderError, Record, Temporary
 from hub.errors import NotFound, Unavailable
+from hub.outcomes import Trouble
 from hub.telemetry import count, lambda_handler, logger
 
 STEP_SECONDS = 15

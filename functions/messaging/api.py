@@ -11,7 +11,7 @@ from functions.messaging.messages.models import (
 )
 from functions.messaging.received import service as received
 from functions.messaging.received.models import ReceivedMessage
-from hub.connectors.protocol import Status
+from hub.outcomes import Status
 from hub.store.paging import CursorPage, OffsetPage
 from hub.telemetry import lambda_handler
 from hub.web.request import Request

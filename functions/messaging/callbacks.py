@@ -73,6 +73,9 @@ def _told(heard: Heard, config: Config) -> Iterator[dict[str, Any]]:
     for message in heard.messages:
         for written in told.written(message):
             yield {"message": written}
+    for move in heard.moves:
+        for moved in told.moved(move.before, move.after):
+            yield {"move": moved}
 
 
 def _queue(request: Request, tenant: str, platform: Platform, integration_id: str, parts: list[dict[str, Any]]) -> None:

@@ -1,14 +1,16 @@
-"""What platforms told us, from the queue: statuses move forward, messages and people who wrote are kept."""
+"""What platforms told us, from the queue: statuses move forward, messages and people are kept, also under new ids."""
 
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from functions.messaging.contacts import moves
 from functions.messaging.messages import service, store
 from functions.messaging.received import service as received
 from functions.messaging.told import Change, Heard
 from hub import batches, queues, settings
 from hub.errors import Unavailable
+from hub.events import Caller
 from hub.telemetry import count, lambda_handler
 
 WAITS = (2, 10, 60)
@@ -32,10 +34,13 @@ def _take(heard: Heard) -> None:
     if heard.message is not None:
         received.keep(heard.tenant, heard.platform, heard.connection_id, heard.request_id, heard.message)
     if heard.change is not None:
-        _move(heard, heard.change)
+        _change(heard, heard.change)
+    if heard.move is not None:
+        caller = Caller(heard.tenant, "", heard.connection_id, heard.request_id)
+        moves.note(caller, heard.platform, heard.connection_id, heard.move.before, heard.move.after)
 
 
-def _move(heard: Heard, change: Change) -> None:
+def _change(heard: Heard, change: Change) -> None:
     found = store.by_provider_id(heard.tenant, heard.connection_id, change.provider_id)
     if found is not None:
         service.move(heard.tenant, *found, change.status, change.error.trouble if change.error else None)

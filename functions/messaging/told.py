@@ -1,4 +1,4 @@
-"""What platforms told us, as it goes over MessagingHeardQueue: one status or one message each.
+"""What platforms told us, as it goes over MessagingHeardQueue: one status, one message or one move each.
 
 Whatever a platform sends is cut to what SQS, the table and the bus take, and what can be none of ours is left out: so a
 message of this queue that cannot be read is a fault of ours.
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from functions.messaging.platforms import Platform
-from hub.connections import Trouble
-from hub.connectors.protocol import Inbound, Status
+from hub.connectors.protocol import Inbound
+from hub.outcomes import Status, Trouble
 from hub.store import keys
 from hub.telemetry import count
 from hub.web.validation import refused
@@ -95,6 +95,13 @@ class Change(_Told):
     error: Failure | None = None
 
 
+class Move(_Told):
+    """Somebody who has another id from now on."""
+
+    before: PlatformId
+    after: PlatformId
+
+
 class Heard(_Told):
     """A message of the queue. `tries` counts how often a status came before its message was known."""
 
@@ -104,6 +111,7 @@ class Heard(_Told):
     request_id: str
     change: Change | None = None
     message: Message | None = None
+    move: Move | None = None
     tries: Annotated[int, Field(ge=0)] = 0
 
 
@@ -135,6 +143,14 @@ def written(message: Inbound) -> Iterator[Message]:
             data=_json(message.data),
             at=_time(message.at),
         )
+    except ValidationError:
+        count("UnreadableCallbacks")
+
+
+def moved(before: str, after: str) -> Iterator[Move]:
+    """A move as the queue carries it; none where its ids can be nobody's."""
+    try:
+        yield Move(before=before, after=after)
     except ValidationError:
         count("UnreadableCallbacks")
 

@@ -11,9 +11,10 @@ from functions.plugins import schemas
 from functions.plugins.builtin import builtin
 from functions.plugins.store import StoredPlugin
 from hub import secrets, signing, times
-from hub.connections import MAX_TOLD, Trouble
+from hub.connections import MAX_TOLD
 from hub.connectors import calls
 from hub.connectors.protocol import Permanent, ProviderError, Temporary
+from hub.outcomes import Trouble
 
 MAX_RESULT_BYTES = 65_536
 GONE = "410"

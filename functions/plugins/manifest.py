@@ -25,12 +25,13 @@ GROUPS: dict[str, str] = {
     "order": "orders",
     "device": "iot",
     "message": "messaging",
+    "contact": "messaging",
     "forward": "forwarding",
     "webhook": "webhooks",
 }
 """The group of endpoints that shows what an event tells: who may read there may be told."""
 
-PERMISSIONS = tuple(f"{group}:read" for group in GROUPS.values())
+PERMISSIONS = tuple(dict.fromkeys(f"{group}:read" for group in GROUPS.values()))
 
 _ID = re.compile(
     r"(plugin_[a-z0-9]+(?:[_-][a-z0-9]+)*)_v((?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9a-z]+(?:[.-][0-9a-z]+)*)?)"

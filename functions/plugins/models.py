@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from functions.plugins.manifest import PluginId
 from hub import outbound
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Body, PageParameters, fits, refused
 
 Status = Literal["active", "inactive", "error"]

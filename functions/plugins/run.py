@@ -13,7 +13,7 @@ from functions.plugins.lanes import Wanted
 from functions.plugins.runs import MAX_NOTE, StoredRun
 from functions.plugins.store import Listener, StoredPlugin
 from hub import queues, times
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.store import keys, table
 from hub.telemetry import count, lambda_handler, logger
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from functions.plugins.models import Run, RunKind, RunStatus
 from hub import ids, times
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table
 from hub.store.items import Item
 

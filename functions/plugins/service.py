@@ -24,9 +24,9 @@ from functions.plugins.models import (
 from functions.plugins.runs import StoredRun
 from functions.plugins.store import StoredPlugin
 from hub import events, ids, outbound, signing, times
-from hub.connections import Trouble
 from hub.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import table, versioned
 from hub.store.paging import Page
 from hub.web.validation import PageParameters

@@ -18,8 +18,8 @@ from functions.plugins import schemas
 from functions.plugins.manifest import parts
 from functions.plugins.models import Source, Status
 from hub import secrets, times
-from hub.connections import Trouble
 from hub.errors import Conflict, NotFound
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 

@@ -1,4 +1,6 @@
-"""Messages that come in over messaging connections: each opens or continues its contact's conversation.
+"""What messaging connections tell: messages, what became of answers, and contacts that have another id.
+
+Each message opens or continues its contact's conversation.
 
 A closed conversation stays closed and the contact's next message opens another, as inboxes of Chatwoot do by default
 (`lock_to_single_conversation` off).
@@ -10,6 +12,7 @@ A closed conversation stays closed and the contact's next message opens another,
 """
 
 import hashlib
+import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -23,7 +26,9 @@ from functions.support.conversations.models import (
     MAX_TEXT,
     Attachment,
     Channel,
+    Contact,
     FileUrl,
+    MessageDelivery,
     weight,
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
@@ -42,6 +47,9 @@ KEEP_SECONDS = 35 * 86_400
 
 TRIES = 3
 """Of a message that meets others: ten messages that do so every time are through before the function times out."""
+
+_MESSAGE_ID = r"^msg_[0-9A-HJKMNP-TV-Z]{26}$"
+_CONVERSATION_ID = r"^conv_[0-9A-HJKMNP-TV-Z]{26}$"
 
 _CHANNELS: dict[str, Channel] = {name: name for name in CHANNELS}
 
@@ -63,8 +71,11 @@ class _Attachment(_Told):
     type: str = ""
 
 
+IntegrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+
+
 class _Message(_Told):
-    integration_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+    integration_id: IntegrationId
     platform: Annotated[str, Field(min_length=1, max_length=50)]
     contact: _Contact
     message_id: Annotated[str, Field(min_length=1, max_length=512)]
@@ -74,27 +85,90 @@ class _Message(_Told):
     timestamp: Annotated[Time, Field(strict=False)]
 
 
-class _Received(_Told):
-    type: Literal["message.received"]
+class _Error(_Told):
+    code: str
+    message: str
+
+
+class _Status(_Told):
+    message_id: Annotated[str, Field(pattern=_MESSAGE_ID)]
+    status: Literal["sent", "delivered", "read", "failed"]
+    error: _Error | None
+    metadata: dict[str, Any]
+
+
+class _Move(_Told):
+    integration_id: IntegrationId
+    contact_id: PersonId
+    new_contact_id: PersonId
+
+
+class _Event(_Told):
+    type: Literal["message.received", "message.sent", "message.status", "contact.moved"]
     tenant: Annotated[str, Field(pattern=keys.TENANT_PATTERN.pattern.replace(r"\A", "^").replace(r"\Z", "$"))]
     request_id: Annotated[str, Field(alias="requestId")]
-    data: _Message
+    data: dict[str, Any]
 
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take a batch of `message.received` from SQS, as the bus carries them; what is none goes to the dead letters."""
-    return batches.take_each(event, _Received, _receive, within="detail")
+    """Take a batch of events from SQS, as the bus carries them; what is none of them goes to the dead letters."""
+    return batches.take_each(event, _Event, _take, within="detail")
 
 
-def _receive(event: _Received) -> None:
+def _take(event: _Event) -> None:
+    match event.type:
+        case "message.received":
+            _receive(event, _Message.model_validate(event.data))
+        case "contact.moved":
+            _move(event, _Move.model_validate(event.data))
+        case _:
+            _deliver(event.tenant, _Status.model_validate(event.data))
+
+
+def _deliver(tenant: str, told: _Status) -> None:
+    """Note what became of an answer. Whoever sends messages by themselves names in `metadata` what they like."""
+    conversation, message = (str(told.metadata.get(name)) for name in ("conversationId", "messageId"))
+    if not re.fullmatch(_CONVERSATION_ID, conversation) or not re.fullmatch(_MESSAGE_ID, message):
+        return
+    now: MessageDelivery = {"status": told.status, "error": None}
+    if told.error is not None:
+        now["error"] = {"code": told.error.code, "message": told.error.message}
+    store.deliver(tenant, conversation, message, told.message_id, now)
+
+
+def _move(event: _Event, told: _Move) -> None:
+    """Have a contact's latest conversation go on under another id, unless that has one of its own."""
+    caller = Caller(event.tenant, "", told.integration_id, event.request_id)
+    before, after = (_place(event.tenant, told.integration_id, one) for one in (told.contact_id, told.new_contact_id))
+    for attempt in range(TRIES):
+        table.back_off(attempt)
+        known = table.get(table.entities(), before, consistent=True)
+        latest = _latest(event.tenant, known["conversation_id"]) if known else None
+        if latest is None or latest.contact is None or latest.contact["id"] != told.contact_id:
+            return
+        contact: Contact = {**latest.contact, "id": told.new_contact_id}
+        writes: list[table.Operation] = [service.moved(caller, latest, contact)]
+        if table.get(table.entities(), after, consistent=True) is None:
+            # The former one stays, for what was written before the move and comes after it.
+            pointer = {**after, "conversation_id": latest.id}
+            writes.append(table.Put(table.entities(), pointer, table.ABSENT))
+        try:
+            table.write(*writes)
+        except (table.ConditionFailed, table.Contended):
+            continue
+        return
+    raise Unavailable
+
+
+def _receive(event: _Event, told: _Message) -> None:
     """Write a message, once however often it comes. Raises `Unavailable` where others were faster at every try."""
-    caller = Caller(event.tenant, "", event.data.integration_id, event.request_id)
-    message = _message(event.data)
+    caller = Caller(event.tenant, "", told.integration_id, event.request_id)
+    message = _message(told)
     for attempt in range(TRIES):
         table.back_off(attempt)
         try:
-            table.write(*_writes(caller, event.data, message))
+            table.write(*_writes(caller, told, message))
         except table.ConditionFailed as failure:
             if failure.position == 0:
                 count("DuplicateMessages")
@@ -108,7 +182,7 @@ def _receive(event: _Received) -> None:
 
 def _writes(caller: Caller, told: _Message, message: StoredMessage) -> list[table.Operation]:
     """The record that it was received first, so that a duplicate is told from a race."""
-    place = keys.entity(caller.tenant, CONTACTS, f"{told.integration_id}#{keys.part(told.contact.id)}")
+    place = _place(caller.tenant, told.integration_id, told.contact.id)
     known = table.get(table.entities(), place, consistent=True)
     latest = _latest(caller.tenant, known["conversation_id"]) if known else None
     if latest is not None and latest.status == "active":
@@ -128,6 +202,11 @@ def _writes(caller: Caller, told: _Message, message: StoredMessage) -> list[tabl
         service.addition(caller, opened, message),
         service.creation(caller, opened),
     ]
+
+
+def _place(tenant: str, integration_id: str, contact_id: str) -> keys.Key:
+    """Where it stands which conversation is a contact's latest."""
+    return keys.entity(tenant, CONTACTS, f"{integration_id}#{keys.part(contact_id)}")
 
 
 def _latest(tenant: str, conversation_id: str) -> StoredConversation | None:

@@ -285,6 +285,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "text": "您好，请问需要什么帮助？",
         "attachments": [{"url": "https://example.com/price.pdf", "name": "price.pdf", "type": "application/pdf"}],
         "response_seconds": 120,
+        "delivery": {"status": "delivered", "error": None},
         "created_at": "2024-01-01T10:07:00Z",
     },
     "NewTicket": _NEW_TICKET,

@@ -84,6 +84,13 @@ def wrote(platform: str, text: str, *, number: int = 1, person: str = "165055512
     return _signal(told)
 
 
+def moved(before: int, after: int) -> Callback:
+    """A group of Telegram's became a supergroup (https://core.telegram.org/bots/api#message)."""
+    chat = {"id": before, "title": "客户群", "type": "group"}
+    told = {"message_id": 9, "date": 1441645532, "chat": chat, "migrate_to_chat_id": after}
+    return _telegram({"update_id": 9, "message": told})
+
+
 def became(platform: str, provider_id: str, status: str) -> Callback:
     """A message of ours was delivered, read or failed; of platforms that tell it."""
     match platform:

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from functions.identity.api_keys.models import NewApiKey
 from functions.identity.users.models import NewUser, UserChange
 from hub import auth, events, times
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from local.openapi.deliveries import event_schemas
 from tests import forwarder
 from tests.contract import memory
@@ -168,7 +168,7 @@ def _extend(caller: events.Caller) -> None:
     """A plugin that is installed, switched off because it fails, and uninstalled."""
     from functions.plugins import service
     from functions.plugins.models import NewPlugin
-    from hub.connections import Trouble
+    from hub.outcomes import Trouble
 
     wanted = NewPlugin(plugin_id="plugin_escalation_v1.0.0", config={"hub_url": "https://example.com", "api_key": "k"})
     made = service.install(caller, lambda group, permission: True, wanted)
@@ -178,7 +178,7 @@ def _extend(caller: events.Caller) -> None:
 
 
 def _send(caller: events.Caller) -> None:
-    """A message that is sent and delivered, and one that comes in."""
+    """A message that is sent and delivered, to a group that has moved, and one that comes in."""
     from functions.integrations import service as integrations
     from functions.integrations.models import NewIntegration
     from functions.messaging.messages import sending, service, store
@@ -187,10 +187,11 @@ def _send(caller: events.Caller) -> None:
     from functions.messaging.told import Message, Sender
 
     sent = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}})
-    with Fake(sent) as telegram:
+    moved = {"ok": False, "error_code": 400, "description": "Bad Request: group chat was upgraded to a supergroup chat"}
+    with Fake(told({**moved, "parameters": {"migrate_to_chat_id": 42}}, 400), sent) as telegram:
         config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": telegram.url}
         integrations.create(caller, NewIntegration(name="客服机器人", service_type="telegram", config=config))
-        wanted = NewThirdPartyMessage.model_validate({"to": "42", "from": "hub_bot", "content": "您好"})
+        wanted = NewThirdPartyMessage.model_validate({"to": "-42", "from": "hub_bot", "content": "您好"})
         made = service.create(caller, "telegram", wanted)["id"]
         sending.attempt(caller.tenant, store.get(caller.tenant, "telegram", made))
     service.move(caller.tenant, "telegram", made, "delivered")

@@ -10,7 +10,7 @@ from functions.support import inbound
 from tests.conftest import Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.contract.messaging import CONTEXT, connect, hear, tell, wrote
+from tests.contract.messaging import CONTEXT, connect, hear, moved, tell, wrote
 
 TAKEN = told({"ok": True, "result": {"message_id": 7, "chat": {"id": 16505551234}}})
 MESSAGES = "/third-party/telegram/messages"
@@ -115,6 +115,54 @@ def test_an_answer_over_a_connection_that_is_gone_or_off_fails_for_all_to_see(
     assert (message["content"], message["error"]["code"]) == ("在", code)
     told = [one["detail"]["data"] for one in memory.published() if one["detail-type"] == "message.status"]
     assert [(one["status"], one["metadata"]["conversationId"]) for one in told] == [("failed", opened)]
+
+
+def inform(kinds: tuple[str, ...] = ("message.sent", "message.status", "contact.moved")) -> list[str]:
+    """Have the support desk hear what messaging has told."""
+    told = [one for one in memory.published() if one["detail-type"] in kinds]
+    answered = inbound.handler(batch(told), CONTEXT)
+    return [one["itemIdentifier"] for one in answered["batchItemFailures"]]
+
+
+def test_an_answer_shows_in_its_conversation_what_became_of_it(deployment: Deployment) -> None:
+    refused = {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}
+    with Fake(TAKEN, told(refused, 403)) as telegram:
+        integration = connect(deployment, "telegram", base_url=telegram.url)
+        opened = conversation(deployment, integration)
+        for text in ("在", "还在吗"):
+            assert reply(answer(deployment, opened, text=text)) == []
+            sent()
+            assert inform() == []
+    shown = deployment.call("GET", f"/v1/conversations/{opened}/messages").json["data"]["items"]
+    failed = {"status": "failed", "error": {"code": "403", "message": refused["description"]}}
+    assert [one["delivery"] for one in shown] == [failed, {"status": "sent", "error": None}, None]
+
+
+@pytest.mark.parametrize("noticed", ["heard", "sent"])
+def test_a_group_that_became_a_supergroup_keeps_its_conversation(deployment: Deployment, noticed: str) -> None:
+    words = "Bad Request: group chat was upgraded to a supergroup chat"
+    body = {"ok": False, "error_code": 400, "description": words, "parameters": {"migrate_to_chat_id": -100123}}
+    with Fake(*[told(body, 400)] * (noticed == "sent"), TAKEN, TAKEN) as telegram:
+        integration = connect(deployment, "telegram", base_url=telegram.url)
+        opened = conversation(deployment, integration)
+        if noticed == "heard":
+            tell(deployment, "telegram", integration, moved(16505551234, -100123))
+            assert hear() == []
+            assert inform() == []
+        for text in ("在", "还在"):
+            assert reply(answer(deployment, opened, text=text)) == []
+            sent()
+            assert inform() == []
+        former = ["16505551234"] * (noticed == "sent")
+        assert [asked.json["chat_id"] for asked in telegram.asked] == [*former, "-100123", "-100123"]
+    tell(deployment, "telegram", integration, wrote("telegram", "谢谢", number=2, person="-100123"))
+    assert hear() == []
+    assert inform(("message.received",)) == []
+    (found,) = deployment.call("GET", "/v1/conversations").json["data"]["items"]
+    assert (found["id"], found["contact"]["id"]) == (opened, "-100123")
+    asked = {"userId": "user_1"}
+    (contact,) = deployment.call("POST", "/third-party/telegram/contacts/sync", asked).json
+    assert contact["platformUserId"] == "-100123"
 
 
 def test_what_was_not_agreed_is_put_aside_alone(deployment: Deployment) -> None:

@@ -197,7 +197,15 @@ def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = json.loads((Path(__file__).parents[2] / "events" / "support-inbound.json").read_text())
     (message,) = (json.loads(record["body"]) for record in sample["Records"])
     message["detail"]["data"]["message_id"] = "another"
-    assert work.run(sample) == work.batch(message) == work.batch(message) == {"batchItemFailures": []}
+    told = message["detail"]["data"]
+    moved = {"integration_id": told["integration_id"], "contact_id": told["contact"]["id"], "new_contact_id": "+1"}
+    metadata = {"conversationId": f"conv_{'0' * 26}", "messageId": f"msg_{'0' * 26}"}
+    sent = {"message_id": f"msg_{'1' * 26}", "status": "sent", "error": None, "metadata": metadata}
+    others = [
+        {"detail": {**message["detail"], "type": kind, "data": data}}
+        for kind, data in (("contact.moved", moved), ("message.sent", sent))
+    ]
+    assert work.run(sample) == work.batch(message) == work.batch(message, *others) == {"batchItemFailures": []}
     assert work.used == granted("SupportInboundFunction")
 
 
@@ -281,18 +289,22 @@ def new_message(url: str = "http://127.0.0.1:1/") -> str:
 
 
 SENT_BY_TELEGRAM = {"ok": True, "result": {"message_id": 7, "chat": {"id": 42}}}
+MOVED = {"ok": False, "error_code": 400, "description": "", "parameters": {"migrate_to_chat_id": -10042}}
 SLOW_DOWN = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 0}}
 
 
 def test_messaging_send(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from functions.messaging.contacts import people
     from functions.messaging.messages import store
     from functions.messaging.platforms import PLATFORMS
     from hub import pacing, times
 
-    with Fake(told(SENT_BY_TELEGRAM), told(SLOW_DOWN, 429)) as telegram:
-        sent, later = (new_message(telegram.url) for _ in range(2))
+    answers = (told(MOVED, 400), told(SENT_BY_TELEGRAM), told(SENT_BY_TELEGRAM), told(SLOW_DOWN, 429))
+    with Fake(*answers) as telegram:
+        moved, sent, later = (new_message(telegram.url) for _ in range(3))
+        people.remember("default", store.get("default", "telegram", moved).connection_id, "42", "a", None)
         work = Work("MessagingSendFunction", tenant, monkeypatch)
-        for message in (sent, later):
+        for message in (moved, sent, later):
             assert work.batch({"tenant": "default", "platform": "telegram", "id": message, "due": 1}) == {
                 "batchItemFailures": []
             }
@@ -307,8 +319,12 @@ def test_messaging_send(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_messaging_retry(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Fake(told(SLOW_DOWN, 429), told(SENT_BY_TELEGRAM)) as telegram:
+    from functions.messaging.contacts import people
+    from functions.messaging.messages import store
+
+    with Fake(told(SLOW_DOWN, 429), told(MOVED, 400), told(SENT_BY_TELEGRAM)) as telegram:
         message = new_message(telegram.url)
+        people.remember("default", store.get("default", "telegram", message).connection_id, "42", "a", None)
         work = Work("MessagingRetryFunction", tenant, monkeypatch)
         place = {"tenant": "default", "platform": "telegram", "message_id": message, "outcome": {"status": "pending"}}
         assert work.run(place)["status"] == "pending"

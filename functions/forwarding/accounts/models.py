@@ -5,7 +5,7 @@ from typing import Annotated, TypedDict
 from pydantic import Field
 
 from functions.forwarding.accounts.store import Status
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Body, Email, Parameters
 
 MAX_COOKIE = 32_768

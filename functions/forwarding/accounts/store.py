@@ -16,10 +16,10 @@ from typing import Any, Literal
 from functions.forwarding import gate
 from functions.forwarding.accounts import cookies
 from hub import connections, events, ids, secrets, times
-from hub.connections import Trouble
 from hub.connectors.kook import KookConfig, KookCookieConfig
 from hub.errors import Conflict, NotFound, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from functions.forwarding.bots.store import Platform, Status
 from functions.forwarding.lists import ListParameters
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Body, Name, fits
 
 MAX_CONFIG_BYTES = 32_768

@@ -20,11 +20,11 @@ from functions.forwarding.bots.models import (
 )
 from functions.forwarding.bots.store import StoredBot
 from hub import connections, connectors, ids, times
-from hub.connections import Trouble
 from hub.connectors import configs
 from hub.connectors.protocol import Account, Config, Disabled, Outgoing, ProviderError, Temporary
 from hub.errors import FieldError, HubError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import sequences, table, versioned
 from hub.web.localisation import Language, text
 

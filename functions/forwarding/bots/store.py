@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from functions.forwarding import gate
 from hub import connections, events, ids, times
-from hub.connections import Trouble
 from hub.connectors.protocol import Config
 from hub.errors import Conflict, NotFound
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import items, keys, sequences, table
 from hub.store.items import Item
 

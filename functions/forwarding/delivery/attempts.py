@@ -11,17 +11,19 @@ from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.captured import TYPES, Captured
 from functions.forwarding.conversion import document, outgoing
 from functions.forwarding.conversion.outgoing import Part
+from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.store import StoredMapping
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import Change, StoredMessage
-from hub import connections, connectors, pacing, times
-from hub.connections import Trouble
+from hub import connections, connectors, ids, pacing, times
 from hub.connectors import kook
 from hub.connectors.kook import Said
 from hub.connectors.protocol import Config, Connector, Disabled, Outgoing, ProviderError, Temporary
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
+from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import versioned
-from hub.telemetry import count
+from hub.telemetry import count, logger
 
 MAX_AGE_MS = 86_400_000
 """From when a thing was captured, or let go: what its target has not taken by then has failed."""
@@ -111,13 +113,16 @@ def send(
     """
     assert one.said is not None  # noqa: S101 - what is no change is a message
     taken = list(row.provider_ids)
+    moved_to: str | None = None
     after = replace(row, attempts=row.attempts + 1)
     try:
         for position in range(len(taken), len(parts)):
             if wait := slot():
                 return _interrupted(target, before, replace(row, provider_ids=taken), wait)
             told = _outgoing(target, one, parts[position], position)
-            taken.append(target.connector.send(target.config, told).provider_id)
+            sent = target.connector.send(target.config, told)
+            taken.append(sent.provider_id)
+            moved_to = sent.moved_to or moved_to
     except Temporary as error:
         return _postponed(target, one, before, replace(after, provider_ids=taken), error)
     except ProviderError as error:
@@ -132,7 +137,10 @@ def send(
         latency_ms=max(0, times.now_ms() - one.said.at),
     )
     count("MessagesForwarded")
-    return _settled(target.tenant, before, after, "message")
+    outcome = _settled(target.tenant, before, after, "message")
+    if moved_to is not None:
+        _follow(target, moved_to)
+    return outcome
 
 
 def give_up(tenant: str, before: StoredMessage | None, row: StoredMessage, told: Trouble) -> Outcome:
@@ -225,6 +233,25 @@ def _now(tenant: str, one: Captured, row: StoredMessage) -> Said:
 def _not_changed(target: Target, kind: Change, row: StoredMessage, told: Trouble) -> Outcome:
     count("ChangesNotPossible")
     return _settled(target.tenant, row, replace(row, error=told), kind, is_taken=False)
+
+
+def _follow(target: Target, chat_id: str) -> None:
+    """Have the mapping, or the bot where that writes to its own chat, name a chat by its new id.
+
+    What is in the way is told by the next message again, which arrives all the same.
+    """
+    mapping, bot, now = target.mapping, target.bot, times.now_ms()
+    caller = Caller(target.tenant, "", "", ids.new("req"))
+    try:
+        if mapping.target_channel_id:
+            moved = replace(mapping, target_channel_id=chat_id, updated_at=now, version=mapping.version + 1)
+            mappings.replace(caller, mapping, moved)
+        else:
+            config = {**bot.config, "chat_id": chat_id}
+            bots.replace(caller, bot, replace(bot, config=config, updated_at=now, version=bot.version + 1))
+    except (versioned.Changed, Conflict):
+        told = {"tenant": target.tenant, "mapping_id": mapping.id, "moved_to": chat_id}
+        logger().warning("a chat's new id is not kept yet", extra=told)
 
 
 def _outgoing(target: Target, one: Captured, part: Part, position: int) -> Outgoing:

@@ -15,7 +15,7 @@ from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
 from functions.forwarding.state import State
 from hub import pacing, times
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.telemetry import count
 
 INLINE_MS = 3000

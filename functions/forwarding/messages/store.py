@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hub import events, times
-from hub.connections import Trouble
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
 

@@ -8,7 +8,7 @@ from functions.forwarding.accounts.models import KOOK_ID, KookChannel
 from functions.forwarding.bots.store import Platform
 from functions.forwarding.mappings.models import MAX_BATCH, NewMapping
 from functions.forwarding.smart_mapping.names import Method
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Body, Parameters
 
 AccountId = Annotated[int, Field(ge=1, le=10**12 - 1)]

@@ -9,9 +9,9 @@ from functions.forwarding.bots import store as bots
 from functions.forwarding.bots.store import Platform, StoredBot
 from functions.forwarding.mappings.store import StoredMapping
 from hub import connections, connectors
-from hub.connections import Trouble
 from hub.connectors.protocol import ProviderError
 from hub.connectors.protocol import Target as Place
+from hub.outcomes import Trouble
 
 MAX_TARGETS = 300
 MAX_PAGES = 5

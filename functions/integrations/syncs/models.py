@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Parameters
 
 Trigger = Literal["manual", "schedule"]

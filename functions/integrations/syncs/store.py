@@ -17,9 +17,9 @@ from typing import Any
 
 from functions.integrations.syncs.models import Sync, SyncStatus, Trigger
 from hub import events, executions, ids, settings, times
-from hub.connections import Trouble
 from hub.errors import NotFound, Unavailable
 from hub.events import Caller
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table
 from hub.store.items import Item
 from hub.store.versioned import TRIES

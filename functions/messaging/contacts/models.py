@@ -6,7 +6,7 @@ from pydantic import AfterValidator, AliasChoices, Field
 
 from functions.messaging.messages.models import ListParameters
 from functions.messaging.told import MAX_ID, printable
-from hub.connections import Trouble
+from hub.outcomes import Trouble
 from hub.web.validation import Body, Parameters, not_blank
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(not_blank), AfterValidator(printable)]

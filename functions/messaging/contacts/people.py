@@ -29,6 +29,21 @@ def remember(tenant: str, connection_id: str, person_id: str, name: str, avatar:
     table.write(table.Put(table.activity(), item))
 
 
+def move(tenant: str, connection_id: str, before: str, after: str) -> None:
+    """Remember somebody under another id; who is known under that already stays as they are."""
+    place = keys.belonging(tenant, KIND, connection_id, before)
+    known = table.get(table.activity(), place, consistent=True)
+    if known is None:
+        return
+    item = {**known, **keys.belonging(tenant, KIND, connection_id, after)}
+    try:
+        table.write(
+            table.Put(table.activity(), item, "attribute_not_exists(pk)"), table.Delete(table.activity(), place)
+        )
+    except table.ConditionFailed:
+        table.write(table.Delete(table.activity(), place))
+
+
 def page(tenant: str, connection_id: str, cursor: str | None) -> Page[Contact]:
     """Read a page of those who wrote, as a connector reads an address book."""
     rows = table.Query(table.activity(), keys.partition(tenant, KIND, connection_id), newest_first=False)

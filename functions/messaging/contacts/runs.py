@@ -15,8 +15,8 @@ from typing import Any, Literal
 from functions.messaging.contacts.models import ContactSync, SyncStatus
 from functions.messaging.platforms import Platform
 from hub import executions, ids, settings, times
-from hub.connections import Trouble
 from hub.errors import Conflict, NotFound
+from hub.outcomes import Trouble
 from hub.store import items, keys, table
 
 KIND = "CONTACT_SYNC"

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 from pydantic import AfterValidator, Field, model_validator
 
 from hub import outbound
-from hub.connections import Trouble
-from hub.connectors.protocol import Status
+from hub.outcomes import Status, Trouble
 from hub.web.validation import Body, PageParameters, answer_bytes, not_blank, refused
 
 Kind = Literal["text", "image", "video", "audio", "file", "template"]

@@ -6,13 +6,14 @@ from functools import cache
 from random import uniform
 from typing import Any, Literal
 
+from functions.messaging.contacts import moves
 from functions.messaging.messages import service, store
 from functions.messaging.messages.store import StoredMessage
 from hub import connections, connectors, executions, pacing, settings, times
-from hub.connections import Trouble
 from hub.connectors import texts
-from hub.connectors.protocol import Limits, Media, Outgoing, ProviderError, Sent, Status, Temporary
+from hub.connectors.protocol import Limits, Media, Outgoing, ProviderError, Sent, Temporary
 from hub.errors import NotFound, Unavailable
+from hub.outcomes import RANK, Status, Trouble
 from hub.store import table, versioned
 from hub.telemetry import count
 
@@ -60,11 +61,11 @@ def attempt(tenant: str, message: StoredMessage) -> tuple[Outcome, StoredMessage
         return _postponed(tenant, message, connections.trouble(error, config), error.retry_at, started)
     except ProviderError as error:
         return _failed(tenant, message, connections.trouble(error, config), started)
-    if not is_last:
-        wait = 1000 / connector.limits.per_second_each if connector.limits.per_second_each else 0
-        tried = {"at": started, "provider_id": sent.provider_id}
-        return _noted(tenant, message, tried, "pending", due_at=times.now_ms() + round(wait))
-    return _sent(tenant, message, sent, started)
+    ended = _sent(tenant, message, sent, started) if is_last else _part_sent(tenant, message, sent, started)
+    if sent.moved_to is not None:
+        # When the message is noted, so that nothing that goes wrong here sends it again.
+        moves.note(service.sender(tenant, message), message.platform, connection.id, message.to, sent.moved_to)
+    return ended
 
 
 def keep_trying(tenant: str, message: StoredMessage) -> None:
@@ -99,7 +100,16 @@ def _sent(tenant: str, message: StoredMessage, sent: Sent, started: int) -> tupl
     # Before the message is known as sent: whoever hears of that may hear of its delivery next.
     store.name_at_provider(tenant, message, [sent.provider_id])
     count("MessagesSent")
-    return _noted(tenant, message, {"at": started, "provider_id": sent.provider_id}, sent.status)
+    tried = {"at": started, "provider_id": sent.provider_id}
+    return _noted(tenant, message, tried, sent.status, moved_to=sent.moved_to)
+
+
+def _part_sent(tenant: str, message: StoredMessage, sent: Sent, started: int) -> tuple[Outcome, StoredMessage]:
+    """Note a part of a text that is not its last; the next one goes at its receiver's pace."""
+    each = connectors.connector(message.platform).limits.per_second_each
+    due_at = times.now_ms() + (round(1000 / each) if each else 0)
+    tried = {"at": started, "provider_id": sent.provider_id}
+    return _noted(tenant, message, tried, "pending", due_at=due_at, moved_to=sent.moved_to)
 
 
 def _postponed(
@@ -125,6 +135,7 @@ def _noted(
     status: Status,
     trouble: Trouble | None = None,
     due_at: int = 0,
+    moved_to: str | None = None,
 ) -> tuple[Outcome, StoredMessage]:
     """Note an attempt, and how the message stands after it unless its platform has told more meanwhile.
 
@@ -135,9 +146,10 @@ def _noted(
         table.back_off(number)
         if tried in before.attempts:
             return _outcome(before.status), before
-        is_ahead = service.is_forward(before.status, status) or status == before.status
+        is_ahead = RANK[status] > RANK[before.status] or status == before.status
         after = replace(
             service.touched(before),
+            to=moved_to or before.to,
             attempts=[*before.attempts, tried],
             status=status if is_ahead else before.status,
             error=trouble if is_ahead else before.error,

@@ -10,16 +10,12 @@ from functions.messaging.messages.models import MessageParameters, NewThirdParty
 from functions.messaging.messages.store import StoredMessage
 from functions.messaging.platforms import Platform
 from hub import connectors, events, ids, times
-from hub.connections import Trouble
 from hub.connectors import texts
-from hub.connectors.protocol import Status
 from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable
 from hub.events import Caller
+from hub.outcomes import RANK, Status, Trouble
 from hub.store import table, versioned
 from hub.store.paging import Page
-
-_RANK: Mapping[Status, int] = {"pending": 0, "sent": 1, "failed": 2, "delivered": 2, "read": 3}
-"""A status gives way to one of a higher rank: callbacks come in any order, and what was delivered has not failed."""
 
 
 def create(caller: Caller, platform: str, wanted: NewThirdPartyMessage) -> ThirdPartyMessage:
@@ -76,7 +72,7 @@ def move(tenant: str, platform: str, message_id: str, after: Status, error: Trou
             before = store.get(tenant, platform, message_id, consistent=True)
         except NotFound:
             return
-        if not is_forward(before.status, after):
+        if RANK[after] <= RANK[before.status]:
             return
         moved = replace(touched(before), status=after, error=error)
         event = sent_event(tenant, moved) if after == "sent" else status_event(tenant, moved)
@@ -86,11 +82,6 @@ def move(tenant: str, platform: str, message_id: str, after: Status, error: Trou
             continue
         return
     raise Unavailable
-
-
-def is_forward(before: Status, after: Status) -> bool:
-    """Whether a status gives way to another."""
-    return _RANK[after] > _RANK[before]
 
 
 def touched(before: StoredMessage) -> StoredMessage:
@@ -107,12 +98,17 @@ def sent_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
     """The event of a message that its provider took."""
     # By then its platform may have told more, which is another event's.
     taken = {**told(message), "status": "sent", "error": None}
-    return events.event("message.sent", _sender(tenant, message), taken)
+    return events.event("message.sent", sender(tenant, message), taken)
 
 
 def status_event(tenant: str, message: StoredMessage) -> dict[str, Any]:
     """The event of a message whose status changed otherwise."""
-    return events.event("message.status", _sender(tenant, message), told(message))
+    return events.event("message.status", sender(tenant, message), told(message))
+
+
+def sender(tenant: str, message: StoredMessage) -> Caller:
+    """On whose behalf what becomes of a message happens."""
+    return Caller(tenant, "", message.actor, message.request_id)
 
 
 def shown(message: StoredMessage) -> ThirdPartyMessage:
@@ -163,10 +159,6 @@ def _check(platform: Platform, wanted: NewThirdPartyMessage) -> None:
     if texts.length(said, limits.unit) > most:
         shortest = texts.length(said, limits.unit) - texts.length(wanted.content, limits.unit)
         raise InvalidRequest(FieldError("content", "too_long", {"max_length": max(0, most - shortest)}))
-
-
-def _sender(tenant: str, message: StoredMessage) -> Caller:
-    return Caller(tenant, "", message.actor, message.request_id)
 
 
 def provider_ids(attempts: Sequence[Mapping[str, Any]]) -> list[str]:

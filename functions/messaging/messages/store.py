@@ -14,9 +14,8 @@ from typing import Any
 from functions.messaging.messages.models import Kind, Media
 from functions.messaging.platforms import Platform
 from hub import times
-from hub.connections import Trouble
-from hub.connectors.protocol import Status
 from hub.errors import NotFound
+from hub.outcomes import Status, Trouble
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 

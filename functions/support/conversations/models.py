@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self, TypedDict, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from functions.support.people import PersonId
+from hub import outcomes
+from hub.outcomes import Trouble
 from hub.web.validation import Body, PageParameters, Time, answer_bytes, not_blank, refused
 
 Status = Literal["active", "closed"]
@@ -175,10 +177,21 @@ class Conversation(TypedDict):
     version: int
 
 
+class MessageDelivery(TypedDict):
+    """What became of an answer on its way to a contact, `error` in the words of the platform.
+
+    Of a text and its files, each a message of its own there, the one that has got least far; `failed` where any has.
+    """
+
+    status: outcomes.Status
+    error: Trouble | None
+
+
 class Message(TypedDict):
     """A message as it is shown.
 
-    `response_seconds` is how long the customer had waited when this was the first answer, else `null`.
+    `response_seconds` is how long the customer had waited when this was the first answer, else `null`. `delivery` is
+    `null` of what goes nowhere: a customer's message, or one of a conversation without a `contact`.
     """
 
     id: str
@@ -188,4 +201,5 @@ class Message(TypedDict):
     text: str
     attachments: list[Attachment]
     response_seconds: int | None
+    delivery: MessageDelivery | None
     created_at: str

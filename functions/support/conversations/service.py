@@ -11,6 +11,7 @@ from functions.support.conversations.models import (
     ConversationChange,
     ConversationParameters,
     Message,
+    MessageDelivery,
     MessageParameters,
     NewConversation,
     NewMessage,
@@ -19,6 +20,7 @@ from functions.support.conversations.store import StoredConversation, StoredMess
 from hub import events, ids, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
+from hub.outcomes import RANK
 from hub.store import table, versioned
 from hub.store.paging import Page
 from hub.store.versioned import Expects
@@ -144,6 +146,13 @@ def continuation(caller: Caller, before: StoredConversation, message: StoredMess
     return store.replacement(caller.tenant, after, before.version, told), addition(caller, after, message)
 
 
+def moved(caller: Caller, before: StoredConversation, contact: Contact) -> table.Put:
+    """The write of a conversation whose contact has another id, which must be as it was read."""
+    now = max(times.now_ms(), before.updated_at)
+    after = replace(before, contact=contact, version=before.version + 1, updated_at=now)
+    return store.replacement(caller.tenant, after, before.version, [_update(caller, before, after)])
+
+
 def creation(caller: Caller, conversation: StoredConversation) -> table.Put:
     """The write of a new conversation."""
     event = events.event("conversation.created", caller, _told(conversation))
@@ -198,8 +207,18 @@ def shown_message(message: StoredMessage) -> Message:
         "text": message.text,
         "attachments": message.attachments,
         "response_seconds": message.response_seconds,
+        "delivery": _delivery(message),
         "created_at": times.iso(message.created_at / 1000),
     }
+
+
+def _delivery(message: StoredMessage) -> MessageDelivery | None:
+    if message.deliveries is None:
+        return None
+    told = list(message.deliveries.values())
+    if len(told) < bool(message.text.strip()) + len(message.attachments):
+        told.append({"status": "pending", "error": None})
+    return next((one for one in told if one["status"] == "failed"), min(told, key=lambda one: RANK[one["status"]]))
 
 
 def _changed(before: StoredConversation, changes: Mapping[str, Any]) -> StoredConversation:
@@ -230,11 +249,12 @@ def _new_message(caller: Caller, conversation: StoredConversation, wanted: NewMe
         attachments=wanted.files,
         created_at=now,
         response_seconds=waited,
+        deliveries={} if wanted.sender == "agent" and conversation.contact else None,
     )
 
 
 def _update(caller: Caller, before: StoredConversation, after: StoredConversation) -> dict[str, Any]:
-    changes = [name for name in CHANGEABLE if getattr(after, name) != getattr(before, name)]
+    changes = [name for name in (*CHANGEABLE, "contact") if getattr(after, name) != getattr(before, name)]
     return events.event("conversation.updated", caller, {**_told(after), "changes": changes})
 
 

@@ -1,28 +1,35 @@
 """Conversations, each with a version that every write of it counts up, and their messages."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from functions.support import totals
 from functions.support.conversations.models import (
+    MAX_ATTACHMENTS,
     STATUSES,
     Attachment,
     Channel,
     Contact,
     ConversationParameters,
+    MessageDelivery,
     MessageParameters,
     Sender,
     Status,
 )
 from hub import ids
 from hub.errors import NotFound
+from hub.outcomes import RANK
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
 
 KIND = "CONVERSATION"
 MESSAGES = "MESSAGE"
 _STATUS, _CHANNEL, _USER, _ASSIGNEE = (f"{KIND}_{by}" for by in ("STATUS", "CHANNEL", "USER", "ASSIGNEE"))
+MAX_PARTS = 1 + MAX_ATTACHMENTS
+"""A message goes out as its text, and each of its files."""
+
 _LATEST_MS = 2**48 - 1
 """The last time that an id can tell."""
 
@@ -50,7 +57,10 @@ class StoredConversation:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message; `created_at` in epoch milliseconds."""
+    """A message; `created_at` in epoch milliseconds.
+
+    `deliveries` is what became of each message that it goes out as, by its id, as far as has been told.
+    """
 
     id: str
     conversation_id: str
@@ -60,6 +70,7 @@ class StoredMessage:
     attachments: list[Attachment]
     created_at: int
     response_seconds: int | None = None
+    deliveries: Mapping[str, MessageDelivery] | None = None
 
 
 def creation(tenant: str, conversation: StoredConversation, events: Sequence[Mapping[str, Any]]) -> table.Put:
@@ -83,6 +94,23 @@ def addition(tenant: str, message: StoredMessage, event: Mapping[str, Any]) -> t
         "events": [event],
     }
     return table.Put(table.entities(), item, table.ABSENT)
+
+
+def deliver(tenant: str, conversation_id: str, message_id: str, sent_as: str, now: MessageDelivery) -> None:
+    """Note what became of a message that another goes out as; what is no news, or of none that goes out, is not."""
+    place = keys.belonging(tenant, MESSAGES, conversation_id, message_id)
+    behind: dict[str, str] = {one: one for one, rank in RANK.items() if rank < RANK[now["status"]]}
+    known = f"#deliveries.#{sent_as}"
+    update = table.Update(
+        table.entities(),
+        place,
+        f"SET {known} = :now",
+        f"attribute_exists(#deliveries) AND attribute_not_exists({known}) AND size(#deliveries) < :most"
+        f" OR {known}.#status IN ({', '.join(f':{one}' for one in behind)})",
+        {"now": now, "most": MAX_PARTS, **behind},
+    )
+    with suppress(table.ConditionFailed):
+        table.write(update)
 
 
 def get(tenant: str, conversation_id: str, *, consistent: bool = False) -> StoredConversation:

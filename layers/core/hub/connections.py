@@ -6,12 +6,13 @@ Of a config the item holds the plain fields as they are, the secret ones togethe
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, TypedDict, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 
 from hub import connectors, secrets
 from hub.connectors.protocol import Config, ProviderError
 from hub.errors import NotFound, Unavailable
+from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table, versioned
 
 KIND = "INTEGRATION"
@@ -19,13 +20,6 @@ BY_TYPE = "INTEGRATION_TYPE"
 
 MAX_TOLD = 500
 """Characters of a provider's words that are kept."""
-
-
-class Trouble(TypedDict):
-    """A provider's own words for what it did not accept."""
-
-    code: str
-    message: str
 
 
 class Sealed(Protocol):

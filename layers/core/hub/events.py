@@ -51,6 +51,7 @@ AREAS: dict[str, str] = {
     "message.sent": "messaging",
     "message.status": "messaging",
     "message.received": "messaging",
+    "contact.moved": "messaging",
     "kook_account.created": "forwarding",
     "kook_account.updated": "forwarding",
     "kook_account.deleted": "forwarding",

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from hub.connectors import calls
-from hub.connectors.protocol import Contact, Disabled, Heard, Inbound, Permanent, ProviderError, Temporary, Unverified
+from hub.connectors.protocol import (
+    Contact,
+    Disabled,
+    Heard,
+    Inbound,
+    Move,
+    Permanent,
+    ProviderError,
+    Temporary,
+    Unverified,
+)
 from hub.connectors.telegram import CONNECTOR, TelegramConfig, _error, _Moved
 from tests.conftest import Clock
 from tests.unit.connectors.callbacks import NOT_READABLE, posted
@@ -81,12 +91,12 @@ def test_what_a_message_carries_is_heard(carried: dict[str, Any], kind: str, nam
     ids=["an edit", "a membership", "a bot's", "a new title"],
 )
 def test_what_says_nothing_to_us_is_heard_and_empty(update: dict[str, Any]) -> None:
-    assert heard(update) == Heard(messages=[])
+    assert heard(update) == Heard()
 
 
 @pytest.mark.parametrize("body", [*NOT_READABLE, {"message": {"text": "a"}}, {"message": 5}, message(chat=None)])
 def test_what_cannot_be_read_holds_up_nothing(body: Any) -> None:
-    assert heard(body) == Heard(messages=[])
+    assert heard(body) == Heard()
 
 
 @pytest.mark.parametrize("secret", [None, "", "x", SECRET + "x", SECRET[:-1], SECRET.upper(), "é", "\ud800"])
@@ -137,7 +147,11 @@ def test_a_group_that_moved_says_where_to() -> None:
     moved = "Bad Request: group chat was upgraded to a supergroup chat"
     found = error(400, moved, parameters={"migrate_to_chat_id": -1001234567890})
     assert isinstance(found, _Moved)
-    assert (found.chat_id, found.code, found.message) == ("-1001234567890", "400", moved)
+    assert (found.chat_id, found.code, found.message) == (
+        "-1001234567890",
+        "400",
+        f"{moved}: its id is -1001234567890 from now on",
+    )
 
 
 @pytest.mark.parametrize("parameters", [None, [], "x", {"retry_after": "soon"}, {"retry_after": None}])
@@ -151,3 +165,21 @@ def test_parameters_that_make_no_sense_do_no_harm(parameters: Any) -> None:
 def test_a_token_that_is_none_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="bot_token"):
         TelegramConfig(bot_token=token)
+
+
+# https://core.telegram.org/bots/api#message: `migrate_to_chat_id`, `migrate_from_chat_id`
+GROUP = {"id": -1234, "title": "The group", "type": "group", "all_members_are_administrators": True}
+SUPERGROUP = {"id": -1001234567890, "title": "The group", "type": "supergroup"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"chat": GROUP, "migrate_to_chat_id": -1001234567890},
+        {"chat": SUPERGROUP, "migrate_from_chat_id": -1234, "from": {"id": 1087968824, "is_bot": True}},
+    ],
+    ids=["the group", "the supergroup"],
+)
+def test_a_group_that_becomes_a_supergroup_is_heard(told: dict[str, Any]) -> None:
+    service_message = {"message_id": 8, "date": 1441645532, **told}
+    assert heard({"update_id": 1, "message": service_message}) == Heard(moves=[Move("-1234", "-1001234567890")])

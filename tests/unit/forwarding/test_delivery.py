@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from functions.forwarding import gate
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
@@ -336,3 +337,52 @@ def test_a_row_stays_below_two_write_units(worker: Lambda, discord: Fake, accoun
 
     assert item_size(item) <= 2048
     assert table.get(table.entities(), {"pk": item["pk"]["S"], "sk": item["sk"]["S"]})
+
+
+SUPERGROUP = "-1001234567890"
+MOVED = told(
+    {
+        "ok": False,
+        "error_code": 400,
+        "description": "Bad Request: group chat was upgraded to a supergroup chat",
+        "parameters": {"migrate_to_chat_id": int(SUPERGROUP)},
+    },
+    400,
+)
+TAKEN = told({"ok": True, "result": {"message_id": 7, "chat": {"id": int(SUPERGROUP)}}})
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the mapping's", "the bot's own"])
+def test_a_group_that_moved_is_written_to_under_its_new_id_from_then_on(
+    worker: Lambda, telegram: Fake, account: StoredAccount, own: bool
+) -> None:
+    bot = telegram_bot(telegram)
+    mapping = new_mapping(bot, "" if own else "-1234")
+    telegram.will(MOVED, TAKEN, TAKEN)
+    for number in (1, 2):
+        capture(account, said_event(number))
+        assert worker.run() == 0
+    former = "-100123" if own else "-1234"
+    assert [asked.json["chat_id"] for asked in telegram.asked] == [former, SUPERGROUP, SUPERGROUP]
+    assert [row.status for row in rows()] == ["success"] * 2
+    assert mappings.get("default", mapping).target_channel_id == ("" if own else SUPERGROUP)
+    assert bots.get("default", bot.id).config["chat_id"] == (SUPERGROUP if own else "-100123")
+    [updated] = [one for one in memory.told() if one["type"] in ("forward_bot.updated", "forward_mapping.updated")]
+    assert updated["data"]["changes"] == (["config"] if own else ["target_channel_id"])
+
+
+@pytest.mark.parametrize("is_shut", [False, True], ids=["taken", "shut"])
+def test_a_move_that_cannot_be_written_keeps_no_message_back(
+    worker: Lambda, telegram: Fake, account: StoredAccount, is_shut: bool
+) -> None:
+    bot = telegram_bot(telegram)
+    mapping = new_mapping(bot, "-1234")
+    if is_shut:
+        gate.close("default", "change_1")
+    else:
+        new_mapping(bot, SUPERGROUP, enabled=False)
+    telegram.will(MOVED, TAKEN)
+    capture(account, said_event(1))
+    assert worker.run() == 0
+    assert [row.status for row in rows()] == ["success"]
+    assert mappings.get("default", mapping).target_channel_id == "-1234"

@@ -17,7 +17,15 @@ from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.forwarder import caller, new_account, new_mapping
-from tests.unit.forwarding.flow import CALLER, Lambda, changed_event, discord_bot, discord_took, said_event
+from tests.unit.forwarding.flow import (
+    CALLER,
+    Lambda,
+    changed_event,
+    discord_bot,
+    discord_took,
+    said_event,
+    telegram_bot,
+)
 from tests.unit.forwarding.test_capture import encrypted
 from tests.unit.granting import Work, granted
 
@@ -113,6 +121,10 @@ def test_forward(worker: Lambda, discord: Fake, clock: Clock, monkeypatch: pytes
     with Fake(told({"message": "slow", "retry_after": 5.0}, 429)) as slow:
         new_mapping(discord_bot(slow), "3", channel="2")
         take(said_event(5, channel="2"))
+    moved = {"ok": False, "error_code": 400, "description": "", "parameters": {"migrate_to_chat_id": 1}}
+    with Fake(told(moved, 400), told({"ok": True, "result": {"message_id": 7, "chat": {"id": 1}}})) as telegram:
+        new_mapping(telegram_bot(telegram), "-1234", channel="6")
+        take(said_event(7, channel="6"))
     # Of a batch in which another mapping fails, what is done is deleted at once.
     with Fake(discord_took(6)) as quick:
         new_mapping(discord_bot(quick), "4", channel="4")

@@ -8,8 +8,8 @@ from functions.forwarding import gate
 from functions.forwarding.accounts import store as accounts
 from functions.forwarding.bots import store as bots
 from functions.forwarding.mappings import store as mappings
-from hub.connections import Trouble
 from hub.errors import Conflict, NotFound, Unprocessable
+from hub.outcomes import Trouble
 from hub.store import keys, table, versioned
 from tests.conftest import Clock
 from tests.contract import memory

@@ -210,3 +210,39 @@ def test_wherever_it_dies_the_event_is_posted(
             assert len(telegram.asked) == 1
             return
     raise AssertionError("it never ends")
+
+
+MOVED = told(
+    {
+        "ok": False,
+        "error_code": 400,
+        "description": "Bad Request: group chat was upgraded to a supergroup chat",
+        "parameters": {"migrate_to_chat_id": -100123},
+    },
+    400,
+)
+
+
+def test_a_group_that_moved_is_posted_to_under_its_new_id_from_then_on(telegram: Fake) -> None:
+    one = listening(telegram)
+    telegram.will(MOVED, SENT, SENT)
+    assert take(post(one)) == []
+    event = memory.published()[-1]["detail"]["data"]
+    assert (event["changes"], event["version"]) == (["config"], 2)
+    assert service.get("default", one)["config"]["chat_id"] == "-100123"
+    assert take(post(one, due=times.now_ms())) == []
+    assert [asked.json["chat_id"] for asked in telegram.asked] == ["42", "-100123", "-100123"]
+
+
+def test_a_chat_that_somebody_else_chose_meanwhile_stays(telegram: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = listening(telegram)
+    telegram.will(MOVED, SENT)
+    follow = service.follow
+
+    def after_a_change(*told_of: Any) -> None:
+        service.change(CALLER, one, IntegrationChange(config={"chat_id": "7"}))
+        follow(*told_of)
+
+    monkeypatch.setattr(service, "follow", after_a_change)
+    assert take(post(one)) == []
+    assert service.get("default", one)["config"]["chat_id"] == "7"

@@ -11,7 +11,7 @@ from functions.messaging.contacts.store import StoredContact
 from functions.messaging.messages import service, store
 from tests.conftest import Deployment
 from tests.contract.connectors.fakes import Fake, told
-from tests.contract.messaging import became, connect, wechat_query, wrote
+from tests.contract.messaging import became, connect, moved, wechat_query, wrote
 from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
 from tests.unit.test_samples import sample
@@ -70,6 +70,9 @@ def test_messaging_heard(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
         became("whatsapp", "wamid.2", "read"),
     ):
         tell(caller, "whatsapp", number, callback)
+    bot = connect(caller, "telegram")
+    for callback in (wrote("telegram", "a", person="42"), moved(42, -100123)):
+        tell(caller, "telegram", bot, callback)
     bodies = queued()
     work = Work("MessagingHeardFunction", tenant, monkeypatch)
     assert work.batch(*bodies) == {"batchItemFailures": []}

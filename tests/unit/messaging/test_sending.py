@@ -12,6 +12,7 @@ from moto.sqs.models import sqs_backends
 from functions.integrations import service as integrations
 from functions.integrations.models import IntegrationChange, NewIntegration
 from functions.messaging import retry, send
+from functions.messaging.contacts import people
 from functions.messaging.messages import sending, service, store
 from functions.messaging.messages.models import NewThirdPartyMessage
 from functions.messaging.messages.store import StoredMessage
@@ -299,6 +300,51 @@ def test_a_long_text_goes_out_in_parts_one_after_the_other(telegram: Fake, clock
     assert [one["message_id"] for one in memory.executions(MACHINE)] == [message]
     assert len(stored(message).attempts) == 4
     assert store.by_provider_id("default", stored(message).connection_id, "42:7") == ("telegram", message)
+
+
+def moved(to: int) -> Reply:
+    """Telegram's answer to who writes to a group that is a supergroup by now (`ResponseParameters`)."""
+    words = "Bad Request: group chat was upgraded to a supergroup chat"
+    body = {"ok": False, "error_code": 400, "description": words, "parameters": {"migrate_to_chat_id": to}}
+    return told(body, 400)
+
+
+def test_a_group_that_moved_is_written_to_under_its_new_id_from_then_on(telegram: Fake, clock: Clock) -> None:
+    message = long("一" * 4000 + "\n" + "二" * 200)
+    group = replace(stored(message), to="-1234", version=2)
+    store.replace("default", stored(message), group, [])
+    people.remember("default", group.connection_id, "-1234", "群", None)
+    telegram.will(moved(-100123), TAKEN, TAKEN)
+    assert take(of(message, due=1)) == []
+    assert stored(message).to == "-100123"
+    clock.advance(2)
+    assert again(message)["status"] == "sent"
+    assert [asked.json["chat_id"] for asked in telegram.asked] == ["-1234", "-100123", "-100123"]
+    [event] = [one["detail"] for one in memory.published() if one["detail-type"] == "contact.moved"]
+    known = {"integration_id": group.connection_id, "platform": "telegram"}
+    assert event["data"] == {**known, "contact_id": "-1234", "new_contact_id": "-100123"}
+    assert event["requestId"] == "req_1"
+    [known_as] = people.page("default", group.connection_id, None).items
+    assert (known_as.id, known_as.name) == ("-100123", "群")
+
+
+def test_a_move_is_told_once_however_many_notice(telegram: Fake) -> None:
+    messages = [new("-1234") for _ in range(2)]
+    telegram.will(moved(-100123), TAKEN, moved(-100123), TAKEN)
+    for message in messages:
+        assert take(of(message, due=1)) == []
+    assert names().count("contact.moved") == 1
+
+
+def test_whoever_is_known_under_the_new_id_stays_as_they_are(telegram: Fake) -> None:
+    message = new("-1234")
+    connection = stored(message).connection_id
+    for person, name in (("-1234", "群"), ("-100123", "超级群")):
+        people.remember("default", connection, person, name, None)
+    telegram.will(moved(-100123), TAKEN)
+    assert take(of(message, due=1)) == []
+    [known_as] = people.page("default", connection, None).items
+    assert (known_as.id, known_as.name) == ("-100123", "超级群")
 
 
 def test_retries_keep_the_pace_of_their_receiver(telegram: Fake, clock: Clock) -> None:

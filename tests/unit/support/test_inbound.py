@@ -21,6 +21,8 @@ from functions.support.conversations.models import (
     ConversationParameters,
     Message,
     MessageParameters,
+    NewAttachment,
+    NewConversation,
     NewMessage,
     weight,
 )
@@ -248,6 +250,8 @@ GARBLED = [
     received(9) | {"type": "message.status"},
     received(9) | {"tenant": "Not a tenant"},
     received(9) | {"data": []},
+    received(9) | {"type": "contact.moved"},
+    received(9) | {"type": "ticket.created"},
     *(without(name) for name in ("integration_id", "platform", "contact", "message_id", "type", "timestamp")),
     received(9, contact={"id": ""}),
     received(9, contact={"id": "😀" * 256}),
@@ -394,3 +398,148 @@ def test_an_unknown_platform_is_another_channel() -> None:
     assert made["contact"]
     assert (made["channel"], made["contact"]["platform"]) == ("other", "carrier-pigeon")
     assert store.get("default", made["id"]).channel == "other"
+
+
+def status(message: str, conversation: str, **changes: Any) -> dict[str, Any]:
+    """What the messaging room tells of a message that an answer goes out as."""
+    metadata = {"conversationId": conversation, "messageId": message}
+    data = {"message_id": f"msg_{'0' * 26}", "status": "sent", "error": None, "metadata": metadata}
+    told = received() | {"type": "message.status"}
+    return {**told, "data": data | changes}
+
+
+REFUSED = {"code": "400", "message": "Bad Request: chat not found"}
+
+
+def delivery(conversation: str) -> Any:
+    return messages(conversation)[-1]["delivery"]
+
+
+@pytest.fixture
+def answered(clock: Clock) -> dict[str, Any]:
+    """An answer that goes out as one message."""
+    take(received())
+    clock.advance(1)
+    return dict(answer(conversations()[0]["id"]))
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        (["sent"], "sent"),
+        (["failed"], "failed"),
+        (["sent", "delivered", "read"], "read"),
+        (["read", "delivered", "sent", "read"], "read"),
+        (["delivered", "sent", "delivered"], "delivered"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "sent", "failed"], "failed"),
+    ],
+)
+def test_an_answer_shows_how_far_it_got(answered: dict[str, Any], told: list[str], seen: str) -> None:
+    message, conversation = answered["id"], answered["conversation_id"]
+    assert answered["delivery"] == {"status": "pending", "error": None}
+    before = len(memory.published())
+    errors = {"failed": REFUSED}
+    assert take(*(status(message, conversation, status=one, error=errors.get(one)) for one in told)) == []
+    assert delivery(conversation) == {"status": seen, "error": errors.get(seen)}
+    assert len(memory.published()) == before, "whoever wants to know has been told by messaging"
+
+
+def test_an_answer_with_files_has_got_as_far_as_the_slowest(clock: Clock) -> None:
+    take(received())
+    (made,) = conversations()
+    clock.advance(1)
+    files = [NewAttachment(url=f"https://example.com/{name}") for name in "ab"]
+    wanted = NewMessage(text="您好", sender="agent", attachments=files)
+    message = service.add_message(AGENT, made["id"], wanted)["id"]
+    seen = []
+    for part, now in ((1, "read"), (2, "sent"), (3, "delivered"), (2, "failed")):
+        error = REFUSED if now == "failed" else None
+        one = status(message, made["id"], message_id=f"msg_{part:026}", status=now, error=error)
+        assert take(one) == []
+        seen.append(delivery(made["id"])["status"])
+    assert seen == ["pending", "pending", "sent", "failed"]
+    assert delivery(made["id"])["error"] == REFUSED
+
+
+def test_what_goes_nowhere_has_no_delivery(answered: dict[str, Any]) -> None:
+    conversation = answered["conversation_id"]
+    own = service.create(AGENT, NewConversation(user_id="user_1", channel="web")).data["id"]
+    nowhere = answer(own)
+    customers = messages(conversation)[0]["id"]
+    told = [status(nowhere["id"], own), status(customers, conversation), status(f"msg_{'1' * 26}", conversation)]
+    assert take(*told) == []
+    assert (delivery(own), messages(conversation)[0]["delivery"]) == (None, None)
+    assert delivery(conversation) == {"status": "pending", "error": None}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"conversationId": "conv-001"},
+        {"conversationId": 5, "messageId": []},
+        {"conversationId": "conv_1#", "messageId": "msg_#"},
+    ],
+)
+def test_a_message_of_somebody_else_s_is_none_of_ours(answered: dict[str, Any], metadata: dict[str, Any]) -> None:
+    assert take(status(answered["id"], answered["conversation_id"], metadata=metadata)) == []
+    assert delivery(answered["conversation_id"])["status"] == "pending"
+
+
+def test_nobody_fills_a_message_with_deliveries(answered: dict[str, Any]) -> None:
+    message, conversation = answered["id"], answered["conversation_id"]
+    take(*(status(message, conversation, message_id=f"msg_{number:026}") for number in range(50)))
+    [stored] = [one for one in store.messages("default", conversation, MessageParameters()).items if one.id == message]
+    assert len(stored.deliveries or {}) == store.MAX_PARTS
+
+
+def move(after: str = "+1", **changes: Any) -> dict[str, Any]:
+    data = {"integration_id": "int_1", "platform": "whatsapp", "contact_id": CONTACT["id"], "new_contact_id": after}
+    return {**received(), "type": "contact.moved", "data": data | changes}
+
+
+def test_a_conversation_goes_on_under_its_contact_s_new_id() -> None:
+    take(received(1))
+    assert take(move(), move()) == []
+    [told] = [one["detail"]["data"] for one in memory.published() if one["detail-type"] == "conversation.updated"]
+    assert (told["changes"], told["version"]) == (["contact"], 2)
+    (made,) = conversations()
+    assert made["contact"] == {"integration_id": "int_1", "platform": "whatsapp", "id": "+1", "name": "张三"}
+    answer(made["id"])
+    late, new = received(2), received(3, contact={"id": "+1"})
+    assert take(late, new) == []
+    [made] = conversations()
+    assert made["message_count"] == 4
+    [told] = [one["detail"]["data"] for one in memory.published() if one["detail"]["data"].get("reply_to")]
+    assert told["reply_to"]["contact_id"] == "+1"
+
+
+def test_a_contact_who_was_faster_under_the_new_id_has_a_conversation_of_its_own() -> None:
+    take(received(1), received(2, contact={"id": "+1"}))
+    assert take(move()) == []
+    assert [one["contact"]["id"] for one in conversations() if one["contact"]] == ["+1", "+1"]
+    take(received(3, contact={"id": "+1"}))
+    assert sorted(one["message_count"] for one in conversations()) == [1, 2]
+
+
+def test_a_move_of_nobody_changes_nothing() -> None:
+    take(received(1))
+    assert take(move(contact_id="+2"), move(integration_id="int_2"), move() | {"tenant": "other"}) == []
+    assert [one["version"] for one in conversations()] == [1]
+
+
+def test_a_move_meets_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    take(received(1))
+    moved = service.moved
+
+    def meet_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(service, "moved", moved)
+        found = moved(*arguments)
+        take(received(2))
+        return found
+
+    monkeypatch.setattr(service, "moved", meet_first)
+    assert take(move()) == []
+    (made,) = conversations()
+    assert (made["message_count"], made["contact"] and made["contact"]["id"]) == (2, "+1")

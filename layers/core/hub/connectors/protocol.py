@@ -16,9 +16,9 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from hub.outcomes import Status
 from hub.web.validation import Body
 
-Status = Literal["pending", "sent", "delivered", "read", "failed"]
 MediaKind = Literal["image", "video", "audio", "file"]
 Unit = Literal["characters", "utf16", "bytes"]
 Format = Literal["text", "markdown", "html", "post", "card"]
@@ -207,6 +207,14 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Somebody whom the provider knew as `before` and knows as `after` from now on."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Callback:
     """A provider's call of ours, as it came."""
 
@@ -222,6 +230,7 @@ class Heard:
 
     changes: Sequence[StatusChange] = ()
     messages: Sequence[Inbound] = ()
+    moves: Sequence[Move] = ()
     reply: str = ""
     content_type: str = "text/plain"
 

@@ -30,7 +30,6 @@ from hub.connectors.protocol import (
     ProviderError,
     Record,
     Sent,
-    Status,
     StatusChange,
     Temporary,
     Unverified,
@@ -157,8 +156,8 @@ def _heard(number: str, body: bytes) -> Heard | None:
 
 
 def _changes(receipt: dict[str, Any], at: int) -> list[StatusChange]:
-    status: Status = "read" if receipt.get("isRead") or receipt.get("isViewed") else "delivered"
-    return [StatusChange(str(one), status, at) for one in receipt["timestamps"]]
+    is_read = receipt.get("isRead") or receipt.get("isViewed")
+    return [StatusChange(str(one), "read" if is_read else "delivered", at) for one in receipt["timestamps"]]
 
 
 def _inbound(envelope: dict[str, Any], message: dict[str, Any]) -> Inbound:

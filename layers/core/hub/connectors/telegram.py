@@ -20,6 +20,7 @@ from hub.connectors.protocol import (
     Limits,
     Media,
     MediaKind,
+    Move,
     Outgoing,
     Page,
     Permanent,
@@ -157,14 +158,15 @@ class Telegram(Connector[TelegramConfig]):
         """Read an `Update`; one of a kind that says nothing to us is heard and empty."""
         if not callbacks.is_secret(callback.headers.get("x-telegram-bot-api-secret-token", ""), config.webhook_secret):
             raise Unverified
-        return Heard(messages=callbacks.readable(_heard, [callback.body]))
+        [heard] = callbacks.readable(_heard, [callback.body]) or [Heard()]
+        return heard
 
 
 class _Moved(Permanent):
     """A group that became a supergroup."""
 
     def __init__(self, chat_id: str, message: str) -> None:
-        super().__init__("400", message)
+        super().__init__("400", f"{message}: its id is {chat_id} from now on")
         self.chat_id = chat_id
 
 
@@ -272,20 +274,32 @@ def _error(answer: calls.Answer, told: dict[str, Any]) -> ProviderError:
     return calls.refused(answer, code, text)
 
 
-def _heard(body: bytes) -> Inbound | None:
-    """The message of an update; `None` for an update of another kind, and for what bots and the chat itself say."""
+def _heard(body: bytes) -> Heard:
+    """What an update says: a message, or that a group became a supergroup."""
     update = json.loads(body)
     message = update.get("message") or update.get("channel_post")
-    if not message or (message.get("from") or {}).get("is_bot"):
+    if not message:
+        return Heard()
+    here = str(message["chat"]["id"])
+    if "migrate_to_chat_id" in message:
+        return Heard(moves=[Move(here, str(message["migrate_to_chat_id"]))])
+    if "migrate_from_chat_id" in message:
+        return Heard(moves=[Move(str(message["migrate_from_chat_id"]), here)])
+    inbound = _inbound(message, here)
+    return Heard(messages=[inbound]) if inbound else Heard()
+
+
+def _inbound(message: dict[str, Any], chat_id: str) -> Inbound | None:
+    """A message of a person's; `None` for what bots and the chat itself say."""
+    if (message.get("from") or {}).get("is_bot"):
         return None
     carried = next((kind for kind in _KINDS if kind in message), None)
     text = message.get("text") or message.get("caption") or ""
     if not text and carried is None:
         return None
-    chat, sender = message["chat"], message.get("from") or message["chat"]
     return Inbound(
-        id=f"{chat['id']}:{message['message_id']}",
-        sender=Contact(str(chat["id"]), _name(sender)),
+        id=f"{chat_id}:{message['message_id']}",
+        sender=Contact(chat_id, _name(message.get("from") or message["chat"])),
         text=text,
         at=int(message["date"]) * 1000,
         data={"type": _KINDS[carried], carried: message[carried]} if carried else {},

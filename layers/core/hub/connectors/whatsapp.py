@@ -28,11 +28,11 @@ from hub.connectors.protocol import (
     Permanent,
     ProviderError,
     Sent,
-    Status,
     StatusChange,
     Temporary,
     Unverified,
 )
+from hub.outcomes import Status
 
 API = "https://graph.facebook.com/v25.0"
 
