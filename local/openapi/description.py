@@ -21,8 +21,8 @@ from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
 from functions.identity.users import api as users_api
-from functions.messaging import api as messaging_api
 from functions.integrations import api as integrations_api
+from functions.messaging import api as messaging_api
 from functions.messaging import callbacks as callbacks_api
 from functions.support.tickets import api as tickets_api
 from hub.auth import BUCKET_LIMITS, LIMITS
