@@ -109,7 +109,7 @@ node: ## What tests run on Node.js: an OAuth client, verifiers, an emulator, des
 
 .PHONY: e2e
 e2e: venv node ## The deployed template, on ports and data of its own
-	@$(PYTEST) tests/e2e -n 2 --dist loadfile
+	@$(PYTEST) tests/e2e -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: bench
 bench: venv ## Calls, CPU, imports and cost of every endpoint and worker, into docs/benchmarks.md

@@ -10,13 +10,16 @@ import io
 import json
 import os
 import queue
+import re
 import ssl
 import tempfile
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,9 @@ _WORKER_TURN_SECONDS = 0.02
 _FIRST_ANSWER_SECONDS = 0.1
 _GOODBYE_SECONDS = 2
 _unpacking = threading.Lock()
+_USUAL_KEYS = re.compile(
+    r"(#\w+) = (:\w+)(?: AND (?:(#\w+) BETWEEN (:\w+) AND (:\w+)|begins_with\((#\w+), ?(:\w+)\)))?", re.ASCII
+)
 
 _ANSWER = """\
         try:
@@ -81,6 +87,7 @@ def apply(sink: LogSink) -> None:
     _answer_failures_as_api_gateway()
     _answer_connects_as_api_gateway()
     _keep_stream_records()
+    _read_expressions_once()
     _read_again_what_a_stream_consumer_reports()
     _unpack_layers_once()
     _start_few_workers_at_once()
@@ -227,6 +234,36 @@ def _keep_stream_records() -> None:
         load(state)
 
     dynamodb.get_state, dynamodb.load_persisted_state = save_with_streams, load_with_streams
+
+
+def _read_expressions_once() -> None:
+    """Read an expression once, not for each item it is held against, and a query's keys without reading it at all.
+
+    MiniStack looks at a whole partition for each page of a query: with 100,000 items that took longer than the SDK
+    waits. What is not a query's usual condition, or is wrong in any way, MiniStack judges itself.
+    """
+    dynamodb._tokenize = lru_cache(maxsize=4096)(dynamodb._tokenize)
+    dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
+    usual = lru_cache(maxsize=4096)(_USUAL_KEYS.fullmatch)
+    judge = dynamodb._evaluate_condition
+
+    def evaluate(expression: str, item: Any, values: Any, names: Any, slot: str = "ConditionExpression") -> bool:
+        if slot == "KeyConditionExpression" and (keys := usual(expression)):
+            with suppress(KeyError):
+                return _has_keys(keys, item, values, names)
+        answer: bool = judge(expression, item, values, names, slot)
+        return answer
+
+    dynamodb._evaluate_condition = evaluate
+
+
+def _has_keys(keys: re.Match[str], item: Any, values: Any, names: Any) -> bool:
+    pk, pk_value, sk, first, last, prefixed, prefix = keys.groups()
+    if item[names[pk]]["S"] != values[pk_value]["S"]:
+        return False
+    if prefixed:
+        return str(item[names[prefixed]]["S"]).startswith(values[prefix]["S"])
+    return sk is None or bool(values[first]["S"] <= item[names[sk]]["S"] <= values[last]["S"])
 
 
 def _read_again_what_a_stream_consumer_reports() -> None:

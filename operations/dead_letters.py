@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ from operations.stack import Stack
 
 POISON_EVENTS = "PoisonEventsQueue"
 """Where the publisher of the outbox puts what it cannot publish; no queue fails into it."""
+
+_AT_ONCE = 10
+"""Queues that are asked at the same time: an empty one takes as long as a receive waits."""
 
 _BATCH = 10
 _WAIT_SECONDS = 1
@@ -65,17 +69,24 @@ def of(stack: Stack) -> list[DeadLetterQueue]:
     """The dead-letter queues of a stack."""
     queues: dict[str, Queue] = {}
     sources: dict[str, Queue] = {}
-    for name, url in sorted(stack.resources("AWS::SQS::Queue").items()):
-        told = stack.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        waiting, in_flight = told["ApproximateNumberOfMessages"], told["ApproximateNumberOfMessagesNotVisible"]
-        queue = queues[told["QueueArn"]] = Queue(name, url, told["QueueArn"], int(waiting), int(in_flight))
-        if policy := told.get("RedrivePolicy"):
-            sources[json.loads(policy)["deadLetterTargetArn"]] = queue
+    urls = dict(sorted(stack.resources("AWS::SQS::Queue").items()))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        attributes = pool.map(lambda url: _attributes(stack, url), urls.values())
+        for (name, url), told in zip(urls.items(), attributes, strict=True):
+            waiting, in_flight = told["ApproximateNumberOfMessages"], told["ApproximateNumberOfMessagesNotVisible"]
+            queue = queues[told["QueueArn"]] = Queue(name, url, told["QueueArn"], int(waiting), int(in_flight))
+            if policy := told.get("RedrivePolicy"):
+                sources[json.loads(policy)["deadLetterTargetArn"]] = queue
     return [
         DeadLetterQueue(queue, sources.get(arn))
         for arn, queue in queues.items()
         if arn in sources or queue.name == POISON_EVENTS
     ]
+
+
+def _attributes(stack: Stack, url: str) -> Mapping[str, str]:
+    told = stack.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return {str(name): value for name, value in told.items()}
 
 
 def receive(stack: Stack, queue: Queue, limit: int, hidden_seconds: int) -> Iterator[list[Letter]]:
@@ -105,6 +116,14 @@ def look(stack: Stack, queue: Queue, limit: int) -> list[Letter]:
     finally:
         put_back(stack, queue, letters)
     return sorted(letters, key=lambda letter: letter.sent_at)
+
+
+def look_into(stack: Stack, dead: Sequence[DeadLetterQueue], limit: int) -> list[list[Letter]]:
+    """Letters of each queue, as `look` has them."""
+    if limit <= 0:
+        return [[] for _ in dead]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda one: look(stack, one.queue, limit), dead))
 
 
 def put_back(stack: Stack, queue: Queue, letters: Sequence[Letter]) -> None:

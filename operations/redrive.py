@@ -31,8 +31,7 @@ def show(stack: Stack, limit: int) -> int:
     """Print every dead-letter queue and `limit` letters of each; answers the exit status."""
     found = dead_letters.of(stack)
     print(f"Dead letters of {stack.name}" + (" on this machine" if stack.is_embedded else ""))
-    for one in found:
-        letters = dead_letters.look(stack, one.queue, limit) if limit > 0 else []
+    for one, letters in zip(found, dead_letters.look_into(stack, found, limit), strict=True):
         # The count lags behind by up to a minute.
         number = max(one.queue.waiting + one.queue.in_flight, len(letters))
         back = one.source.name if one.source else PUBLISHER

@@ -21,6 +21,7 @@ from functions.identity.api_keys.models import PERMISSIONS
 from functions.identity.oauth import authorize_api
 from functions.identity.oauth.models import AuthorizeParameters
 from functions.identity.users import api as users_api
+from functions.integrations import api as integrations_api
 from functions.messaging import api as messaging_api
 from functions.messaging import callbacks as callbacks_api
 from functions.support.tickets import api as tickets_api
@@ -105,7 +106,7 @@ _NAMING: set[Any] = {
 _GATED: set[Any] = {accounts_api.delete_account, bots_api.delete_bot, mappings_api.delete_mapping}
 """Deletions that are refused while something else stands in their way."""
 
-_VERIFYING: set[Any] = {callbacks_api.verify_callback, callbacks_api.receive_callback}
+_VERIFYING: set[Any] = {callbacks_api.verify_callback, callbacks_api.receive_callback, integrations_api.receive_change}
 """Public routes that take what its sender has signed, in the sender's own form."""
 
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")

@@ -2,6 +2,7 @@
 
 import secrets
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import FrameType
@@ -12,6 +13,12 @@ from tests.e2e.receiving import Answer, Receiver
 from tests.e2e.running import Client, RunningStack
 
 OpenReceiver = Callable[..., Receiver]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that wait for long, so that no worker is left with one of them at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ def receive_until_dead(stack: RunningStack, queue: str, dead: str) -> None:
     eventually(died, f"dead letters of {queue}")
 
 
+@pytest.mark.slow
 def test_a_delivery_that_died_is_listed_sent_back_and_delivered(
     stack: RunningStack, api: Client, receiver: OpenReceiver
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_delivery_that_died_is_listed_sent_back_and_delivered(
     stack.queues.purge_queue(QueueUrl=stack.physical_ids[DELIVERIES])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["WebhookEventsDeadLetterQueue", "PoisonEventsQueue"])
 def test_an_event_that_was_put_aside_arrives(
     stack: RunningStack, api: Client, receiver: OpenReceiver, queue: str

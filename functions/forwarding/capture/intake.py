@@ -58,6 +58,16 @@ def listed(said: Said) -> Told:
     return Told("message", said.channel_id, said.id, said)
 
 
+def edited(said: Said) -> Told:
+    """A message of a channel that was read again and has another text."""
+    return Told("edit", said.channel_id, said.id, said)
+
+
+def deleted(channel_id: str, message_id: str) -> Told:
+    """A message of a channel that is there no more."""
+    return Told("delete", channel_id, message_id, None)
+
+
 def take(tenant: str, account: StoredAccount, told: Iterable[Told]) -> int:
     """Put what was heard into the queue of each mapping that it goes to; tells for how many.
 

@@ -239,6 +239,16 @@ def test_the_latest_messages_are_those_after_none(provider: Fake) -> None:
     assert provider.asked[0].query == {"target_id": "99", "page_size": "1"}
 
 
+def test_whether_a_message_is_there_is_asked_of_kook_whatever_is_in_it(provider: Fake) -> None:
+    provider.will(data({"id": "a message of another kind"}), told({"code": 40000, "message": "消息不存在", "data": {}}))
+    assert [kook.is_gone(config(provider), "5f89c1d0-2") for _ in range(2)] == [False, True]
+    assert (provider.asked[0].path, provider.asked[0].query) == ("/api/v3/message/view", {"msg_id": "5f89c1d0-2"})
+    provider.will(told({"code": 401, "message": "用户签名过期", "data": {}}, 401), told("<html>", 502))
+    for error in (Disabled, Temporary):
+        with pytest.raises(error):
+            kook.is_gone(config(provider), "5f89c1d0-2")
+
+
 def test_a_message_is_looked_at(provider: Fake) -> None:
     provider.will(data({**LISTED, "channel_id": "98"}))
     found = kook.message_of(config(provider), "99", "5f89c1d0-2")

@@ -3,6 +3,8 @@
 import base64
 import json
 import zlib
+from itertools import count
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,13 +17,14 @@ from functions.forwarding.accounts import store as accounts
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.capture import callbacks, cursors, intake, poll, schedule
 from functions.forwarding.conversion import document
-from hub import schedules
+from hub import schedules, times
 from hub.connectors import callbacks as reading
 from hub.errors import Unavailable
 from tests.conftest import Clock, request_event
+from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.forwarder import CHANNEL, ENCRYPT_KEY, VERIFY_TOKEN, caller, new_account, new_mapping
-from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, said_event
+from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, said_event
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
@@ -171,13 +174,21 @@ def test_a_filtered_message_goes_only_where_it_may(worker: Lambda, discord: Fake
     assert [body["mapping_id"] for body in worker.bodies()] == [wanted]
 
 
+UNKNOWN = told({"code": 40000, "message": "消息不存在", "data": []})
+
+
 class Channels(Fake):
-    """KOOK's `/message/list`: pages of fifty, the messages behind one, or the latest."""
+    """KOOK's `/message/list`: pages of fifty, the messages behind one, or the latest; and `/message/view`.
+
+    The list leaves out what is `hidden`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.said: dict[str, list[dict[str, Any]]] = {CHANNEL: []}
         self.refusals: list[Reply] = []
+        self.hidden: set[str] = set()
+        self.ticks = 0
 
     def say(self, number: int, channel: str = CHANNEL) -> None:
         event = said_event(number, channel=channel)
@@ -186,7 +197,7 @@ class Channels(Fake):
                 "id": event["msg_id"],
                 "type": 9,
                 "content": event["content"],
-                "create_at": event["msg_timestamp"] + number,
+                "create_at": self.now(),
                 "updated_at": 0,
                 "author": event["extra"]["author"],
                 "mention_info": {"mention_part": [], "mention_role_part": []},
@@ -195,18 +206,30 @@ class Channels(Fake):
             }
         )
 
+    def now(self) -> int:
+        """KOOK's own time, which never stands still."""
+        self.ticks += 1
+        return times.now_ms() + self.ticks
+
+    def edit(self, message: dict[str, Any], content: str) -> None:
+        message.update(content=content, updated_at=self.now())
+
     def answer(self, asked: Asked) -> Reply:
         if self.refusals:
             return self.refusals.pop(0)
+        if asked.path.endswith("/message/view"):
+            found = [one for said in self.said.values() for one in said if one["id"] == asked.query["msg_id"]]
+            return told({"code": 0, "message": "操作成功", "data": found[0]}) if found else UNKNOWN
         said = self.said.get(asked.query["target_id"])
         if said is None:
             return told({"code": 40012, "message": "你没有权限", "data": []})
         size = int(asked.query["page_size"])
+        said = [one for one in said if one["id"] not in self.hidden]
         found = said[-size:]
         if after := asked.query.get("msg_id"):
             places = [place for place, one in enumerate(said) if one["id"] == after]
             if not places:
-                return told({"code": 40000, "message": "消息不存在", "data": []})
+                return UNKNOWN
             found = said[places[0] + 1 : places[0] + 1 + size]
         return told({"code": 0, "message": "操作成功", "data": {"items": found}})
 
@@ -289,6 +312,142 @@ def test_a_deleted_message_loses_no_place(worker: Lambda, kook: Channels, polled
     kook.say(3)
     turn(polled)
     assert numbers(worker) == [2, 3]
+
+
+class Reader:
+    """A target that does what the queue says; `told` is all that it was told."""
+
+    def __init__(self, worker: Lambda) -> None:
+        self._worker = worker
+        self.shows: dict[str, str] = {}
+        self.told: list[tuple[str, str]] = []
+
+    def read(self) -> None:
+        for body in self._worker.bodies():
+            kind, message = body["kind"], body["message_id"]
+            self.told.append((kind, message))
+            if kind == "delete":
+                self.shows.pop(message, None)
+            elif kind == "message" or message in self.shows:
+                self.shows[message] = body["said"]["content"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_target_shows_what_the_channel_shows_whatever_was_done_to_it(
+    worker: Lambda, kook: Channels, polled: StoredAccount, clock: Clock, seed: int
+) -> None:
+    chance, reader, numbers_of = Random(seed), Reader(worker), count(1)
+    kook.say(next(numbers_of))
+    turn(polled)
+    [anchor] = kook.said[CHANNEL]
+    for _ in range(6):
+        for _ in range(chance.randrange(7)):
+            others = [one for one in kook.said[CHANNEL] if one is not anchor]
+            match chance.choice(("say", "edit", "delete") if others else ("say",)):
+                case "say":
+                    kook.say(next(numbers_of))
+                case "edit":
+                    kook.edit(chance.choice(others), f"改{chance.random()}")
+                case "delete":
+                    kook.said[CHANNEL].remove(chance.choice(others))
+        clock.advance(60)
+        turn(polled)
+        reader.read()
+        assert reader.shows == {one["id"]: one["content"] for one in kook.said[CHANNEL] if one is not anchor}
+    once = [one for one in reader.told if one[0] != "edit"]
+    assert len(once) == len(set(once))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_however_much_is_said_nothing_is_missed_and_nothing_that_stands_is_taken_back(
+    worker: Lambda, kook: Channels, polled: StoredAccount, clock: Clock, seed: int
+) -> None:
+    chance, reader, numbers_of = Random(seed), Reader(worker), count(1)
+    kook.say(0)
+    turn(polled)
+    for _ in range(4):
+        for _ in range(chance.choice((0, 3, 49, 50, 51, 110))):
+            kook.say(next(numbers_of))
+        said = kook.said[CHANNEL][1:]
+        seen = [one for one in said if one["id"] in reader.shows]
+        for one in chance.sample(seen, min(len(seen), chance.randrange(40))):
+            said.remove(one)
+            kook.said[CHANNEL].remove(one)
+        # A list that leaves out what is there is no deletion.
+        kook.hidden = {one["id"] for one in chance.sample(seen, min(len(seen), chance.randrange(4)))}
+        clock.advance(60)
+        turn(polled)
+        reader.read()
+        assert {one["id"] for one in said} <= set(reader.shows)
+    forwarded = [message for kind, message in reader.told if kind == "message"]
+    assert len(forwarded) == len(set(forwarded)) == next(numbers_of) - 1
+    assert "edit" not in {kind for kind, _ in reader.told}
+
+
+def test_a_quiet_channel_costs_a_call_and_no_more_units_than_before(
+    worker: Lambda, kook: Channels, polled: StoredAccount, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 90):
+        kook.say(number)
+    turn(polled)
+    written: list[cursors.Cursor] = []
+    put = cursors.put
+
+    def note(tenant: str, cursor: cursors.Cursor) -> None:
+        written.append(cursor)
+        put(tenant, cursor)
+
+    monkeypatch.setattr(cursors, "put", note)
+    asked = len(kook.asked)
+    clock.advance(59)
+    turn(polled)
+    assert (len(kook.asked) - asked, written) == (1, [])
+    kook.edit(kook.said[CHANNEL][-3], "改过的")
+    del kook.said[CHANNEL][-5]
+    turn(polled)
+    assert [body["kind"] for body in worker.bodies()] == ["edit", "delete"]
+    assert len(kook.asked) - asked == 3, "the list, and a look at what it had no more"
+    [cursor] = written
+    assert len(cursor.known) == cursors.KNOWN
+    item = next(one for one in memory.stored() if one["pk"]["S"].endswith("#KOOK_CURSOR"))
+    # Its tenant may have 25 letters more.
+    assert sum(len(name) + size(value) for name, value in item.items()) + 25 < 1024
+
+
+def size(value: dict[str, Any]) -> int:
+    """How many bytes DynamoDB counts for a text, bytes or a number, at most."""
+    [one] = value.values()
+    return len(one if isinstance(one, bytes) else one.encode())
+
+
+def test_a_cursor_of_before_edits_were_seen_goes_on(worker: Lambda, kook: Channels, polled: StoredAccount) -> None:
+    for number in range(1, 4):
+        kook.say(number)
+    kook.edit(kook.said[CHANNEL][0], "很久以前改的")
+    last = kook.said[CHANNEL][-1]
+    cursors.put("default", cursors.Cursor(CHANNEL, last["id"], last["create_at"], polled.id, 0))
+    kook.say(4)
+    turn(polled)
+    assert [(body["kind"], body["message_id"][-1]) for body in worker.bodies()] == [("message", "4")]
+
+
+def test_an_edit_that_was_read_is_carried_out_as_it_was_read(
+    worker: Lambda, kook: Channels, polled: StoredAccount, discord: Fake, clock: Clock
+) -> None:
+    discord.will(discord_took(41), discord_took(41))
+    turn(polled)
+    kook.say(1)
+    turn(polled)
+    worker.run()
+    [message] = kook.said[CHANNEL]
+    kook.edit(message, "(met)7(met) 改过的")
+    message["mention_info"]["mention_part"] = [{"id": "7", "username": "u", "full_name": "某人"}]
+    clock.advance(60)
+    turn(polled)
+    asked = len(kook.asked)
+    worker.run()
+    assert (discord.asked[-1].method, discord.asked[-1].json["content"]) == ("PATCH", "@\u200b某人 改过的")
+    assert len(kook.asked) == asked, "nobody asks KOOK for it a second time"
 
 
 def test_kook_is_left_alone_while_it_asks_for_it(

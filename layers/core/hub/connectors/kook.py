@@ -220,6 +220,17 @@ def message_of(config: KookConfig, channel_id: str, msg_id: str) -> Said:
         return _listed(found, str(found.get("channel_id") or channel_id))
 
 
+def is_gone(config: KookConfig, msg_id: str) -> bool:
+    """Whether KOOK shows a message to nobody any more. Raises `ProviderError`."""
+    try:
+        _call("GET", config, "/message/view", query={"msg_id": msg_id})
+    except Disabled:
+        raise
+    except Permanent:
+        return True
+    return False
+
+
 def user_name(config: KookConfig, user_id: str, guild_id: str = "") -> str:
     """What a user is called, in a server where one is named. Raises `ProviderError`."""
     query = {"user_id": user_id} | ({"guild_id": guild_id} if guild_id else {})

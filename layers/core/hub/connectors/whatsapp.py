@@ -3,8 +3,6 @@
 WhatsApp has no key against a second copy of a message, and fetches media by their address itself.
 """
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -89,9 +87,8 @@ class WhatsApp(Connector[WhatsAppConfig]):
         """Answer the verification of the address, or read statuses and messages."""
         if callback.method == "GET":
             return _verification(config, callback)
-        expected = hmac.new(config.app_secret.encode(), callback.body, hashlib.sha256).hexdigest()
         given = callback.headers.get("x-hub-signature-256", "")
-        if not config.app_secret or not callbacks.is_secret(given, f"sha256={expected}"):
+        if not callbacks.is_signed(callback.body, config.app_secret, given):
             raise Unverified
         number = config.phone_number_id
         [(statuses, messages)] = callbacks.readable(lambda body: _parts(body, number), [callback.body]) or [([], [])]
