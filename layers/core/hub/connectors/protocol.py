@@ -81,8 +81,9 @@ class Limits:
     """What a provider takes: `text` units in a message, `caption` units in one with media (`None`: as many), messages
     a second in all and to one receiver.
 
-    `formats` are those it has besides `text`, with the units of each; `files` the kinds of files that are uploaded to
-    it where it does not fetch them itself, with the bytes of each.
+    `uncaptioned` are the kinds of media that go without a text; `formats` the formats it has besides `text`, with the
+    units of each; `files` the kinds of files that are uploaded to it where it does not fetch them itself, with the
+    bytes of each.
     """
 
     text: int
@@ -90,6 +91,7 @@ class Limits:
     unit: Unit = "characters"
     per_second: float = 10.0
     per_second_each: float | None = None
+    uncaptioned: frozenset[MediaKind] = frozenset()
     formats: Mapping[Format, int] = field(default_factory=dict)
     files: Mapping[MediaKind, int] = field(default_factory=dict)
 

@@ -65,7 +65,9 @@ class WhatsApp(Connector[WhatsAppConfig]):
 
     service_type = "whatsapp"
     config = WhatsAppConfig
-    limits: ClassVar[Limits] = Limits(text=4096, caption=1024, per_second=80, per_second_each=1 / 6)
+    limits: ClassVar[Limits] = Limits(
+        text=4096, caption=1024, per_second=80, per_second_each=1 / 6, uncaptioned=frozenset({"audio"})
+    )
     abilities: ClassVar = frozenset({"send", "callbacks"})
 
     def test(self, config: WhatsAppConfig) -> Account:
@@ -99,8 +101,8 @@ def _content(message: Outgoing) -> dict[str, Any]:
     if message.media is None:
         return {"type": "text", "text": {"body": message.text, "preview_url": False}}
     kind = _MEDIA[message.media.kind]
-    if message.text and kind == "audio":
-        raise Permanent("no_caption", "WhatsApp sends no text with audio")
+    if message.text and message.media.kind in WhatsApp.limits.uncaptioned:
+        raise Permanent("no_caption", f"WhatsApp sends no text with {kind}")
     media: dict[str, Any] = {"link": message.media.url}
     if message.text:
         media["caption"] = message.text
