@@ -19,7 +19,6 @@ from functions.support.conversations.models import (
     Status,
 )
 from hub import ids
-from hub.errors import NotFound
 from hub.outcomes import RANK
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
@@ -115,9 +114,7 @@ def deliver(tenant: str, conversation_id: str, message_id: str, sent_as: str, no
 
 def get(tenant: str, conversation_id: str, *, consistent: bool = False) -> StoredConversation:
     """Read a conversation. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, conversation_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, conversation_id), consistent=consistent)
     return _conversation(item)
 
 
