@@ -10,7 +10,7 @@ from functions.forwarding import changes, gate
 from functions.forwarding.bots import store as bots
 from hub import auth
 from hub.store import keys, table
-from tests.unit.test_samples import invoke, sample
+from tests.unit.samples import invoke, sample
 
 pytestmark = pytest.mark.usefixtures("aws", "sample_key")
 
