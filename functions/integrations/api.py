@@ -1,8 +1,8 @@
 """`/v1/integrations`: connections to providers (document 1 section 3, CONTRACT section 8)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from functions.integrations import service
+from functions.integrations import callbacks, service
 from functions.integrations.models import (
     Integration,
     IntegrationChange,
@@ -12,9 +12,10 @@ from functions.integrations.models import (
 )
 from functions.integrations.syncs import service as syncs
 from functions.integrations.syncs.models import RecordParameters, Sync, SyncedRecord
+from hub.connectors.protocol import Callback
 from hub.store.paging import Page
 from hub.telemetry import lambda_handler
-from hub.web.request import Request
+from hub.web.request import Raw, Request
 from hub.web.resolver import Api
 from hub.web.styles import D1
 from hub.web.validation import PageParameters
@@ -65,6 +66,18 @@ def test_integration(request: Request, integration_id: str) -> Tested:
 def sync_integration(request: Request, integration_id: str) -> Sync:
     """Begin to read what the provider has. While a sync runs, the answer is that one: there is one at a time."""
     return syncs.start(request.caller, integration_id)
+
+
+@api.post("/v1/integrations/{integration_id}/callback", public=True)
+def receive_change(request: Request, integration_id: str) -> Annotated[Raw, "text/plain"]:
+    """Take what a provider tells of its records, signed as it prescribes: a sync begins soon.
+
+    Of `slack` events of an app (Events API), of `github` and `jira` webhooks that have a secret, of `http` whatever is
+    signed as Standard Webhooks ask. Many callbacks become few syncs, which begin a minute apart.
+    """
+    callback = Callback("POST", request.parameters, request.headers, request.body)
+    heard = callbacks.hear(integration_id, callback, request.request_id)
+    return Raw(heard.reply, heard.content_type)
 
 
 @api.get("/v1/integrations/{integration_id}/syncs")

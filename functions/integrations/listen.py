@@ -1,4 +1,4 @@
-"""What integrations hear: every domain event, and when a sync is due.
+"""What integrations hear: every domain event, and when a sync is due, by their schedule or by callbacks.
 
 An event goes to the integrations that subscribe to it. One query tells which of a tenant's forward anything; most
 tenants have none, and that is all their events cost. Beside that an integration's own events keep its schedule.
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from functions.integrations import schedule, store
 from functions.integrations.forwards import words
 from functions.integrations.store import StoredIntegration
-from functions.integrations.syncs import records
+from functions.integrations.syncs import asked, records
 from functions.integrations.syncs import service as syncs
 from hub import events, ids, queues, settings
 from hub.errors import NotFound, Unavailable, Unprocessable
@@ -28,6 +28,9 @@ FORGOTTEN_TOGETHER = 2000
 
 FORGET_AFTER_SECONDS = 120
 """Longer than the step of a sync that still runs goes on to write."""
+
+_MESSAGES_ARE_RECORDS = frozenset({"github", "http", "jira"})
+"""Service types where what is posted may be a record itself, of which a callback tells us."""
 
 _SHAPING = {"config", "settings", "status"}
 """Changes of an integration that its schedule depends on."""
@@ -43,7 +46,10 @@ class ListenSettings:
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take a batch: events as the bus carries them, and `{"do","tenant","integration_id"}` (`sync`, `forget`)."""
+    """Take a batch: events as the bus carries them, and `{"do","tenant","integration_id"}` (`sync`, `forget`).
+
+    A `sync` that callbacks asked for says when it is `due`, and with which request (`request_id`).
+    """
     messages, broken = queues.read(event, "tenant", within="detail")
     failed = [*broken, *(message_id for message_id, message in messages.items() if not _is_known(message))]
     forwarding: dict[str, list[StoredIntegration]] = {}
@@ -69,7 +75,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _is_known(message: Mapping[str, Any]) -> bool:
     """Whether a message is one of those that this queue carries; any other goes to the dead letters alone."""
     if "do" in message:
-        return message["do"] in ("sync", "forget") and "integration_id" in message
+        named = {"integration_id", "request_id"} if "due" in message else {"integration_id"}
+        return message["do"] in ("sync", "forget") and message.keys() >= named
     return message.keys() >= {"id", "type", "timestamp", "data"}
 
 
@@ -80,7 +87,10 @@ def _do(wanted: Mapping[str, Any]) -> None:
             _again(wanted)
         return
     try:
-        syncs.start(Caller(tenant, "", "schedule", ids.new("req")), integration_id, "schedule")
+        if "due" in wanted:
+            asked.begin(Caller(tenant, "", "callback", wanted["request_id"]), integration_id, wanted["due"])
+        else:
+            syncs.start(Caller(tenant, "", "schedule", ids.new("req")), integration_id, "schedule")
     except NotFound:
         schedule.remove(tenant, integration_id)
     except Unprocessable:
@@ -137,9 +147,11 @@ def _feeds_itself(one: StoredIntegration, event: Mapping[str, Any]) -> bool:
     """Whether posting an event there makes the next one.
 
     What came or went over a connection is not posted over it; what was forwarded out of KOOK is not posted into KOOK,
-    where it may be heard and forwarded again.
+    where it may be heard and forwarded again; of a sync that a callback began is not told where that calls back.
     """
     area = event["type"].partition(".")[0]
+    if event["data"].get("trigger") == "callback":
+        return area == "integration" and one.service_type in _MESSAGES_ARE_RECORDS
     if area in ("message", "contact"):
         return bool(event["data"].get("integration_id") == one.id)
     return area == "forward" and one.service_type == "kook"

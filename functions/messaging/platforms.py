@@ -1,6 +1,7 @@
 """The platforms of document 4, and the connection that a message goes over."""
 
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 from hub import connections
 from hub.connections import Connection
@@ -9,7 +10,13 @@ from hub.errors import FieldError, InvalidRequest, Unprocessable
 Platform = Literal["whatsapp", "telegram", "wechat", "signal"]
 PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 
-WITH_TEMPLATES: frozenset[Platform] = frozenset({"whatsapp", "wechat"})
+TEMPLATES: Mapping[Platform, Sequence[str]] = {
+    # https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages#template-object
+    "whatsapp": ("name", "language.code"),
+    # https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html
+    "wechat": ("template_id", "data"),
+}
+"""The platforms that have templates, and what each must say."""
 
 _ACCOUNTS = ("phone_number", "phone_number_id", "number", "app_id", "chat_id")
 """Fields of configs that people know an account by."""
@@ -37,6 +44,17 @@ def connection(tenant: str, platform: Platform, sender: str) -> Connection:
         if sender in (one.id, one.name, *(one.config.get(name) for name in _ACCOUNTS)):
             return one
     raise InvalidRequest(FieldError("from", "does_not_exist"))
+
+
+def lacks(platform: Platform, template: Mapping[str, Any]) -> list[str]:
+    """What a template must say on its platform, and does not."""
+    return [name for name in TEMPLATES[platform] if _inner(template, name) in (None, "")]
+
+
+def _inner(value: Any, name: str) -> Any:
+    for one in name.split("."):
+        value = value.get(one) if isinstance(value, Mapping) else None
+    return value
 
 
 def said(platform: Platform, text: str, media_url: str) -> str:

@@ -17,6 +17,7 @@ from functions.plugins.models import (
     Run,
     RunParameters,
 )
+from hub.rotation import SecretRotation
 from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request
@@ -83,9 +84,9 @@ def uninstall_plugin(request: Request, plugin_id: str) -> None:
 
 
 @api.post("/v1/plugins/{plugin_id}/rotate-secret")
-def rotate_plugin_secret(request: Request, plugin_id: str) -> PluginWithSecret:
-    """Give it another signing secret, shown this once; the old one signs nothing any more."""
-    return service.rotate_secret(request.caller, plugin_id)
+def rotate_plugin_secret(request: Request, plugin_id: str, body: SecretRotation) -> PluginWithSecret:
+    """Give it another signing secret, shown this once; the old one signs beside it for the overlap."""
+    return service.rotate_secret(request.caller, plugin_id, body)
 
 
 @api.post("/v1/plugins/{plugin_id}/commands/{name}")

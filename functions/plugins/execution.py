@@ -102,7 +102,8 @@ def _installed(plugin: StoredPlugin, config: Mapping[str, Any]) -> dict[str, Any
 def _post(tenant: str, plugin: StoredPlugin, kind: str, body: Mapping[str, Any]) -> calls.Answer:
     # Half a character, which UTF-8 has not, stands as JSON escapes it.
     raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
-    signed = signing.headers(raw, body["id"], kind, times.now(), [plugin.signing_secret(tenant)])
+    now = times.now_ms()
+    signed = signing.headers(raw, body["id"], kind, now // 1000, plugin.signing_secrets(tenant, now))
     answer = calls.call(
         "POST",
         plugin.manifest["runtime"]["url"],

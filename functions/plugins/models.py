@@ -130,7 +130,10 @@ class CataloguePlugin(TypedDict):
 
 
 class Plugin(TypedDict):
-    """An installed plugin: secrets of its config as `***`, what it may be told as its `permissions`."""
+    """An installed plugin: secrets of its config as `***`, what it may be told as its `permissions`.
+
+    Until `previous_secret_expires_at` the signing secret before this one signs too; `null` when there is none.
+    """
 
     id: str
     name: str
@@ -151,6 +154,7 @@ class Plugin(TypedDict):
     commands: list[ShownCommand]
     config_schema: dict[str, Any]
     disabled_reason: Trouble | None
+    previous_secret_expires_at: str | None
 
 
 class PluginWithSecret(Plugin):

@@ -23,10 +23,11 @@ from functions.plugins.models import (
 )
 from functions.plugins.runs import StoredRun
 from functions.plugins.store import StoredPlugin
-from hub import events, ids, outbound, signing, times
+from hub import events, ids, outbound, rotation, signing, times
 from hub.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.outcomes import Trouble
+from hub.rotation import SecretRotation
 from hub.store import table, versioned
 from hub.store.paging import Page
 from hub.web.validation import PageParameters
@@ -139,14 +140,18 @@ def uninstall(caller: Caller, plugin_id: str) -> None:
     raise Unavailable
 
 
-def rotate_secret(caller: Caller, plugin_id: str) -> PluginWithSecret:
-    """Give a plugin that runs at an address another secret to know us by, from the next call on."""
+def rotate_secret(caller: Caller, plugin_id: str, wanted: SecretRotation) -> PluginWithSecret:
+    """Give a plugin that runs at an address another secret to know us by, from the next call on.
+
+    The one it had signs beside it for the overlap.
+    """
     secret = signing.new_secret()
 
     def rotated(one: StoredPlugin) -> StoredPlugin:
         if one.sealed_secret is None:
             raise Unprocessable("builtin_has_no_secret")
-        return replace(one, sealed_secret=store.seal_secret(caller.tenant, one.installation_id, secret))
+        sealed = store.seal_secret(caller.tenant, one.installation_id, secret)
+        return replace(one, **rotation.replaced(one, sealed, wanted.overlap_seconds))
 
     return {**shown(_changed(caller, plugin_id, rotated)), "secret": secret}
 
@@ -209,7 +214,7 @@ def logged(tenant: str, plugin_id: str, query: RunParameters) -> Page[Run]:
 
 def shown(plugin: StoredPlugin) -> Plugin:
     """A plugin as callers see it."""
-    manifest = plugin.manifest
+    manifest, ends = plugin.manifest, rotation.ends(plugin, times.now_ms())
     return {
         "id": plugin.plugin_id,
         "name": manifest["name"],
@@ -230,6 +235,7 @@ def shown(plugin: StoredPlugin) -> Plugin:
         "commands": list(manifest["commands"]),
         "config_schema": dict(manifest["config_schema"]),
         "disabled_reason": plugin.disabled_reason,
+        "previous_secret_expires_at": times.iso(ends / 1000) if ends else None,
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from functions.plugins import schemas
 from functions.plugins.manifest import parts
 from functions.plugins.models import Source, Status
-from hub import secrets, times
+from hub import rotation, secrets, times
 from hub.errors import Conflict, NotFound
 from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table, versioned
@@ -48,6 +48,8 @@ class StoredPlugin:
     installed_at: int
     updated_at: int
     version: int = 1
+    sealed_previous_secret: bytes | None = None
+    previous_secret_until: int | None = None
 
     def opened_config(self, tenant: str) -> dict[str, Any]:
         """Its config with its secrets."""
@@ -56,9 +58,9 @@ class StoredPlugin:
         kept = json.loads(secrets.unseal(self.sealed_config, tenant, _place(self.installation_id, "config")))
         return {**self.config, **kept}
 
-    def signing_secret(self, tenant: str) -> str:
-        """What signs the calls of one that runs at an address."""
-        return secrets.unseal(self.sealed_secret or b"", tenant, _place(self.installation_id, "secret"))
+    def signing_secrets(self, tenant: str, now: int) -> list[str]:
+        """What signs the calls of one that runs at an address at `now` (epoch ms), the current secret first."""
+        return rotation.signing(self, now, tenant, _place(self.installation_id, "secret"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from functions.webhooks import filters
 from hub import events, outbound
+from hub.rotation import SecretRotation
 from hub.web.validation import Body, PageParameters, Parameters, Time, refused
 
 RetryPolicy = Literal["standard", "extended"]
@@ -130,14 +131,13 @@ class WebhookChange(Body):
     filter: Filter | None = None
 
 
-class WebhookSecretRotation(Body):
+class WebhookSecretRotation(SecretRotation):
     """Body of `POST /v1/webhooks/{webhook_id}/rotate-secret`. Without `secret` one is made.
 
     `overlap_seconds` is how long the old secret signs beside the new one (default one day).
     """
 
     secret: Secret | None = None
-    overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
 
 
 LogId = Annotated[str, Field(min_length=1, max_length=128)]

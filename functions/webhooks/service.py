@@ -29,7 +29,7 @@ from functions.webhooks.models import (
     WebhookWithSecret,
 )
 from functions.webhooks.store import StoredWebhook
-from hub import ids, queues, secrets, signing, times
+from hub import ids, queues, rotation, secrets, signing, times
 from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.store import table
@@ -121,12 +121,7 @@ def rotate_secret(tenant: str, webhook_id: str, wanted: WebhookSecretRotation) -
     if wanted.secret is not None and wanted.secret == before.secret():
         raise InvalidRequest(FieldError("secret", "current_secret"))
     secret = wanted.secret or signing.new_secret()
-    overlaps = wanted.overlap_seconds > 0
-    changes = {
-        "sealed_secret": store.seal_secret(tenant, webhook_id, secret),
-        "sealed_previous_secret": before.sealed_secret if overlaps else None,
-        "previous_secret_until": (times.now() + wanted.overlap_seconds) * 1000 if overlaps else None,
-    }
+    changes = rotation.replaced(before, store.seal_secret(tenant, webhook_id, secret), wanted.overlap_seconds)
     return {**shown(_saved(before, changes)), "secret": secret}
 
 
@@ -224,7 +219,7 @@ def get_replay(tenant: str, webhook_id: str, replay_id: str) -> Replay:
 
 def shown(webhook: StoredWebhook) -> Webhook:
     """A webhook as callers see it."""
-    ends = webhook.previous_secret_ends(times.now_ms())
+    ends = rotation.ends(webhook, times.now_ms())
     return {
         "id": webhook.id,
         "url": webhook.url,

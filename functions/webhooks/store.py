@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.webhooks.models import DisabledReason
-from hub import secrets
+from hub import rotation, secrets
 from hub.errors import NotFound
 from hub.store import items, keys, paging, table
 from hub.store.items import Item
@@ -47,22 +47,11 @@ class StoredWebhook:
 
     def secret(self) -> str:
         """Its current signing secret."""
-        return self._opened(self.sealed_secret)
-
-    def previous_secret_ends(self, now: int) -> int | None:
-        """Until when the secret before this one signs too; `None` where it does not at `now`. Epoch milliseconds."""
-        return self.previous_secret_until if now < (self.previous_secret_until or 0) else None
+        return secrets.unseal(self.sealed_secret, self.tenant, _place(self.id, "secret"))
 
     def signing_secrets(self, now: int) -> list[str]:
         """What signs at `now` (epoch milliseconds), the current secret first."""
-        signing = [self.secret()]
-        if self.sealed_previous_secret is not None and self.previous_secret_ends(now) is not None:
-            signing.append(self._opened(self.sealed_previous_secret))
-        return signing
-
-    def _opened(self, sealed: bytes) -> str:
-        # One place for both: a secret that becomes the previous one is moved, not encrypted again.
-        return secrets.unseal(sealed, self.tenant, _place(self.id, "secret"))
+        return rotation.signing(self, now, self.tenant, _place(self.id, "secret"))
 
     def sent_headers(self) -> dict[str, str]:
         """Its custom headers as they are sent."""

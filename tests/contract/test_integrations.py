@@ -369,6 +369,7 @@ def test_3_5_update(deployment: Deployment, clock: Clock) -> None:
         "config": {
             "webhook_url": "***",
             "bot_token": "***",
+            "signing_secret": "***",
             "username": "***",
             "base_url": CONFIGS["slack"]["base_url"],
         },

@@ -166,6 +166,10 @@ def test_a_text_is_as_long_as_its_platform_takes(deployment: Deployment, platfor
         ({"type": "image"}, ["media"]),
         ({"type": "template"}, ["template"]),
         ({"type": "template", "template": {"name": "hello"}}, ["type"]),
+        ({"media": {"url": "https://example.com/a.png"}}, ["media"]),
+        ({"template": {"name": "hello"}}, ["template"]),
+        ({"type": "image", "media": {"url": "https://example.com/a.png"}, "template": {"name": "hello"}}, ["template"]),
+        ({"type": "template", "template": {"name": "hello"}, "media": {"url": "https://example.com/a"}}, ["media"]),
         ({"type": "image", "media": {"url": "http://10.0.0.1/a.png"}}, ["media.url"]),
         ({"metadata": {"a": "a" * 9000}}, ["metadata"]),
         ({"metadata": []}, ["metadata"]),
@@ -186,11 +190,34 @@ def test_a_picture_with_its_caption(deployment: Deployment) -> None:
     assert send(deployment, type="image", content="字" * 1025, media=media).status == 400
 
 
-@pytest.mark.parametrize("platform", ["whatsapp", "wechat"])
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "whatsapp": {"name": "hello_world", "language": {"code": "en_US"}},
+    "wechat": {"template_id": "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY", "data": {"first": {"value": "您好"}}},
+}
+
+
+@pytest.mark.parametrize("platform", TEMPLATES)
 def test_templates_where_a_platform_has_them(deployment: Deployment, platform: str) -> None:
     connect(deployment, platform)
-    made = send(deployment, platform, type="template", template={"name": "hello"})
+    whole = TEMPLATES[platform]
+    for name in whole:
+        refused(send(deployment, platform, type="template", template={**whole, name: None}), f"template.{name}")
+    refused(send(deployment, platform, type="template", template={"name": "", "data": None}), *whole)
+    made = send(deployment, platform, type="template", template=whole)
     assert (made.status, made.json["type"]) == (201, "template")
+
+
+def test_audio_goes_without_a_text_over_whatsapp(deployment: Deployment) -> None:
+    connect(deployment, "whatsapp")
+    audio = {"type": "audio", "media": {"url": "https://example.com/a.mp3"}}
+    answer = send(deployment, "whatsapp", **audio)
+    refused(answer, "content")
+    assert answer.json["message"] == "content类型 audio 不能带此字段"
+    english = deployment.call("POST", "/third-party/whatsapp/messages", DOCUMENT_4 | audio, headers=ENGLISH)
+    assert english.json["message"] == "content does not go with the type audio"
+    assert send(deployment, "whatsapp", **audio, content="").status == 201
+    connect(deployment, "telegram")
+    assert send(deployment, "telegram", **audio).status == 201
 
 
 def test_wechat_is_sent_the_address_of_a_file_with_its_caption(deployment: Deployment) -> None:

@@ -26,6 +26,7 @@ PUBLIC = {
     "GET /third-party/{platform}/callback/{integration_id}",
     "POST /third-party/{platform}/callback/{integration_id}",
     "POST /kook/callback/{callback_id}",
+    "POST /v1/integrations/{integration_id}/callback",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /docs",

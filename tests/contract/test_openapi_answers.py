@@ -25,6 +25,8 @@ from tests.contract.described_plugins import use_plugins
 from tests.contract.messaging import CONFIGS, wrote
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 from tests.kook import TOKEN, Kook
+from tests.unit.connectors.configs import CONFIGS as EVERY_CONFIG
+from tests.unit.connectors.test_slack import signed
 
 
 @dataclass(frozen=True)
@@ -345,8 +347,21 @@ def use_integrations(client: Client, receiver: str) -> None:
     client(f"GET {one}/syncs", query={"cursor": ""}, integration_id=made["id"])
     client(f"GET {one}/syncs/{{sync_id}}", integration_id=made["id"], sync_id=sync["id"])
     client(f"GET {one}/records", query={"change": "added"}, integration_id=made["id"])
+    use_callback_of_changes(client, f"{one}/callback")
     for method in ("DELETE", "DELETE", "GET"):
         client(f"{method} {one}", integration_id=made["id"])
+
+
+def use_callback_of_changes(client: Client, callback: str) -> None:
+    slack = {"name": "一", "service_type": "slack", "config": EVERY_CONFIG["slack"]}
+    place = {"integration_id": client("POST /v1/integrations", slack)["id"]}
+    for told in (b'{"type":"url_verification","challenge":"3eZbrw1a"}', b'{"type":"event_callback"}'):
+        headers = signed(told, EVERY_CONFIG["slack"]["signing_secret"])
+        client(f"POST {callback}", told.decode(), headers=headers, **place)
+    client(f"POST {callback}", "{}", **place)
+    client(f"POST {callback}", "{}", integration_id="int_none")
+    client(f"POST {callback}", "x" * 1_048_577, **place)
+    assert [one.status for one in client.exchanges[-5:]] == [200, 200, 403, 404, 413]
 
 
 def use_accounts(client: Client) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from functions.plugins import catalogue, dialect, schemas, service
 from functions.plugins.manifest import GROUPS, read
@@ -411,21 +411,41 @@ def test_a_command_is_posted_and_signed(deployment: Deployment, fake: Fake, cloc
     assert asked.headers["webhook-signature"] == f"v1,{signature}"
 
 
-def test_standard_webhooks_own_library_takes_our_signature_and_the_next_secret_alone(
-    deployment: Deployment, fake: Fake
+def test_standard_webhooks_own_library_takes_both_secrets_during_an_overlap(deployment: Deployment, fake: Fake) -> None:
+    plugin = "plugin_translator_v1.0.0"
+    secrets = [install_from(deployment, fake).json["secret"]]
+    fake.will(*[Reply(204)] * 3)
+    for body in (None, {"overlap_seconds": 0}):
+        run(deployment, plugin, "translate", text="a")
+        secrets.append(deployment.call("POST", f"{PATH}/{plugin}/rotate-secret", body).json["secret"])
+    run(deployment, plugin, "translate", text="b")
+    for asked, good in zip(fake.asked[1:], ({0}, {0, 1}, {2}), strict=True):
+        for number, secret in enumerate(secrets):
+            if number in good:
+                Webhook(secret).verify(asked.body, dict(asked.headers))
+            else:
+                with pytest.raises(WebhookVerificationError, match="No matching signature"):
+                    Webhook(secret).verify(asked.body, dict(asked.headers))
+    assert updates() == [["secret"], ["secret"]]
+
+
+def test_an_overlap_lasts_a_day_by_default_and_as_long_as_asked(
+    deployment: Deployment, fake: Fake, clock: Clock
 ) -> None:
     plugin = "plugin_translator_v1.0.0"
-    first = install_from(deployment, fake).json["secret"]
-    fake.will(Reply(204), Reply(204))
-    run(deployment, plugin, "translate", text="a")
-    second = deployment.call("POST", f"{PATH}/{plugin}/rotate-secret").json["secret"]
-    run(deployment, plugin, "translate", text="b")
-    before, after = fake.asked[1:]
-    Webhook(first).verify(before.body, dict(before.headers))
-    Webhook(second).verify(after.body, dict(after.headers))
-    with pytest.raises(Exception, match="No matching signature"):
-        Webhook(first).verify(after.body, dict(after.headers))
-    assert updates() == [["secret"]]
+    install_from(deployment, fake)
+    path = f"{PATH}/{plugin}/rotate-secret"
+    assert deployment.call("POST", path).json["previous_secret_expires_at"] == "2026-11-21T13:00:30Z"
+    rotated = deployment.call("POST", path, {"overlap_seconds": 60}).json
+    assert rotated["previous_secret_expires_at"] == "2026-11-20T13:01:30Z"
+    fake.will(*[Reply(204)] * 2)
+    for _ in range(2):
+        run(deployment, plugin, "translate", text="a")
+        clock.advance(60)
+    assert [len(asked.headers["webhook-signature"].split()) for asked in fake.asked[1:]] == [2, 1]
+    assert deployment.call("GET", f"{PATH}/{plugin}").json["previous_secret_expires_at"] is None
+    for bad in (-1, 604_801, "60", True):
+        assert deployment.call("POST", path, {"overlap_seconds": bad}).status == 400
 
 
 @pytest.mark.parametrize(

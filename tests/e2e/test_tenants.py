@@ -222,7 +222,8 @@ def _call(caller: Client, route: str, ids: dict[str, str]) -> Response:
 
 
 OF_NO_TENANT = {f"{method} /third-party/{{platform}}/callback/{{integration_id}}" for method in ("GET", "POST")} | {
-    "POST /kook/callback/{callback_id}"
+    "POST /kook/callback/{callback_id}",
+    "POST /v1/integrations/{integration_id}/callback",
 }
 """Platforms call them, whosever the connection is."""
 

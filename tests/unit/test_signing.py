@@ -46,6 +46,17 @@ def test_the_published_vectors(secret: str, event_id: str, timestamp: int, body:
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == (event_id, str(timestamp))
 
 
+@pytest.mark.parametrize(("secret", "event_id", "timestamp", "body", "signature"), VECTORS.values(), ids=list(VECTORS))
+def test_the_published_vectors_are_known(
+    secret: str, event_id: str, timestamp: int, body: bytes, signature: str
+) -> None:
+    stamp = str(timestamp)
+    assert signing.is_signed(body, event_id, stamp, f"v1,AAAA {signature}", secret)
+    assert not signing.is_signed(body, event_id, stamp, signature.swapcase(), secret)
+    assert not signing.is_signed(body, event_id, str(timestamp + 1), signature, secret)
+    assert not signing.is_signed(body, event_id, stamp, "", secret)
+
+
 def test_the_published_vectors_of_two_secrets() -> None:
     """A list delimited by spaces: "Webhook headers" of spec/standard-webhooks.md in the same repository."""
     _, _, _, _, signature = VECTORS["test_webhooks.py"]

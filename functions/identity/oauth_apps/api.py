@@ -10,8 +10,8 @@ from functions.identity.oauth_apps.models import (
     Consent,
     NewApp,
     RotatedSecret,
-    SecretRotation,
 )
+from hub.rotation import SecretRotation
 from hub.store.paging import Page
 from hub.telemetry import lambda_handler
 from hub.web.request import Request

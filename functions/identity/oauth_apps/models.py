@@ -69,12 +69,6 @@ class AppChange(Body):
     scopes: Permissions = []
 
 
-class SecretRotation(Body):
-    """Body of `POST /v1/oauth/apps/{app_id}/rotate-secret`: how long the old secret stays good (default one day)."""
-
-    overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
-
-
 class App(TypedDict):
     """An OAuth application as it is shown."""
 

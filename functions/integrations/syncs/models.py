@@ -7,7 +7,7 @@ from pydantic import Field
 from hub.outcomes import Trouble
 from hub.web.validation import Parameters
 
-Trigger = Literal["manual", "schedule"]
+Trigger = Literal["manual", "schedule", "callback"]
 SyncStatus = Literal["pending", "running", "completed", "failed"]
 Change = Literal["added", "updated", "deleted"]
 

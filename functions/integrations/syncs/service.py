@@ -1,9 +1,12 @@
 """What can be done with syncs; `functions.integrations.sync` does their work."""
 
+from collections.abc import Callable
+
 from functions.integrations import service
 from functions.integrations import store as integrations
 from functions.integrations.syncs import records, store
 from functions.integrations.syncs.models import RecordParameters, Sync, SyncedRecord, Trigger
+from functions.integrations.syncs.store import StoredSync
 from hub.errors import Unprocessable
 from hub.events import Caller
 from hub.store.paging import Page
@@ -12,11 +15,20 @@ from hub.web.validation import PageParameters
 
 def start(caller: Caller, integration_id: str, trigger: Trigger = "manual") -> Sync:
     """Begin a sync, or answer with the one that runs. Raises `Unprocessable` where the integration is not active."""
+    return store.shown(begin(caller, integration_id, trigger, lambda _: False)[0])
+
+
+def begin(
+    caller: Caller, integration_id: str, trigger: Trigger, serves: Callable[[StoredSync], bool]
+) -> tuple[StoredSync, bool]:
+    """Begin a sync, or answer with the one that runs or, where it `serves`, the one that ended last; whether it is new.
+
+    Raises `Unprocessable` where the integration is not active.
+    """
     integration = integrations.get(caller.tenant, integration_id, consistent=True)
     if integration.status != "active":
         raise Unprocessable("integration_not_active")
-    sync, _ = store.begin(caller, integration_id, service.fingerprint(integration), trigger)
-    return store.shown(sync)
+    return store.begin(caller, integration_id, service.fingerprint(integration), trigger, serves)
 
 
 def listed(tenant: str, integration_id: str, query: PageParameters) -> Page[Sync]:

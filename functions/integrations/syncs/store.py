@@ -10,7 +10,7 @@ half an hour (`alive_until`). A step of a sync first takes `claim` for 20 second
 two that are at the same step one waits, and what a dead one held is free again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -91,12 +91,17 @@ class StoredSync:
         return Caller(tenant, self.plan, self.actor, self.request_id)
 
 
-def begin(caller: Caller, integration_id: str, fingerprint: str, trigger: Trigger) -> tuple[StoredSync, bool]:
-    """Begin a sync, or answer with the one that runs, and whether it is new. Raises `Unavailable`."""
+def begin(
+    caller: Caller, integration_id: str, fingerprint: str, trigger: Trigger, serves: Callable[[StoredSync], bool]
+) -> tuple[StoredSync, bool]:
+    """Begin a sync, or answer with the one that runs or with the one that ended last, where it `serves`.
+
+    Answers with the sync and whether it is new. Raises `Unavailable`.
+    """
     for attempt in range(TRIES):
         table.back_off(attempt)
         latest = _latest(caller.tenant, integration_id)
-        if latest is not None and latest.status not in ENDED and latest.alive_until > times.now_ms():
+        if latest is not None and (serves(latest) if latest.status in ENDED else latest.alive_until > times.now_ms()):
             if latest.status == "pending" and latest.created_at + UNHEARD_MS < times.now_ms():
                 start(caller.tenant, latest)
             return latest, False

@@ -40,8 +40,8 @@ class NewMedia(Body):
 class NewThirdPartyMessage(Body):
     """Body of `POST /third-party/{platform}/messages`.
 
-    `from` picks one of several connections. A `type` other than `text` needs `media`, where `content` is the caption,
-    and `template` needs `template`, as the platform describes it.
+    `from` picks one of several connections. A `type` other than `text` needs `media`, where `content` is the caption
+    (WhatsApp's audio takes none: `""`), and `template` needs `template`, as the platform describes it.
     """
 
     to: Account
@@ -66,8 +66,13 @@ class NewThirdPartyMessage(Body):
             raise refused("missing", field="content")
         if self.type == "template" and self.template is None:
             raise refused("missing", field="template")
-        if self.type not in ("text", "template") and self.media is None:
+        if self.type != "template" and self.template is not None:
+            raise refused("not_with_type", field="template", type=self.type)
+        has_media = self.type not in ("text", "template")
+        if has_media and self.media is None:
             raise refused("missing", field="media")
+        if self.media is not None and not has_media:
+            raise refused("not_with_type", field="media", type=self.type)
         return self
 
 

@@ -151,9 +151,13 @@ def told(message: StoredMessage) -> dict[str, Any]:
 
 def _check(platform: Platform, wanted: NewThirdPartyMessage) -> None:
     """Refuse what the platform would not take. Raises `InvalidRequest`."""
-    if wanted.type == "template" and platform not in platforms.WITH_TEMPLATES:
+    if wanted.type == "template" and platform not in platforms.TEMPLATES:
         raise InvalidRequest(FieldError("type", "not_on_platform", {"platform": platform}))
+    if missing := platforms.lacks(platform, wanted.template) if wanted.template else []:
+        raise InvalidRequest([FieldError(f"template.{name}", "missing") for name in missing])
     limits = connectors.connector(platform).limits
+    if wanted.type in limits.uncaptioned and wanted.content:
+        raise InvalidRequest(FieldError("content", "not_with_type", {"type": wanted.type}))
     most = (limits.caption if wanted.media else None) or limits.text
     said = platforms.said(platform, wanted.content, wanted.media.url if wanted.media else "")
     if texts.length(said, limits.unit) > most:

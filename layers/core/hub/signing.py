@@ -1,4 +1,7 @@
-"""Signatures of what we post: document 3's, and Standard Webhooks' (https://www.standardwebhooks.com, `v1`)."""
+"""Signatures of posts, ours and those to us: document 3's, and Standard Webhooks' (https://www.standardwebhooks.com).
+
+Of the latter the version `v1`.
+"""
 
 import base64
 import binascii
@@ -23,7 +26,7 @@ def headers(
 
     `timestamp` is the attempt's, in epoch seconds: a receiver refuses what is too old.
     """
-    to_sign = b".".join((event_id.encode(), str(timestamp).encode(), body))
+    to_sign = _to_sign(body, event_id, str(timestamp))
     versions = " ".join(f"v1,{_base64_hmac(_key(secret), to_sign)}" for secret in signing_secrets)
     document_3 = hmac.new(signing_secrets[0].encode(), body, hashlib.sha256).hexdigest()
     return {
@@ -35,6 +38,18 @@ def headers(
         "webhook-timestamp": str(timestamp),
         "webhook-signature": versions,
     }
+
+
+def is_signed(body: bytes, event_id: str, timestamp: str, given: str, secret: str) -> bool:
+    """Whether one of the signatures that came (`v1,… v1,…`) is Standard Webhooks' by a secret; never by none."""
+    key = _key(secret)
+    expected = f"v1,{_base64_hmac(key, _to_sign(body, event_id, timestamp))}".encode()
+    signatures = [one.encode(errors="replace") for one in given.split()]
+    return bool(key) and any(hmac.compare_digest(one, expected) for one in signatures)
+
+
+def _to_sign(body: bytes, event_id: str, timestamp: str) -> bytes:
+    return b".".join((event_id.encode(errors="replace"), timestamp.encode(errors="replace"), body))
 
 
 def _key(secret: str) -> bytes:

@@ -6,6 +6,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "slack": {
         "webhook_url": "https://hooks.slack.com/services/T00000000/B00000000/slackSecretPath",
         "bot_token": "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy",
+        "signing_secret": "8f742231b10e8888abcd99yyyzzz85a5",
         "channel": "#general",
         "username": "Hub",
         "base_url": "https://slack.example.com/api",
@@ -68,6 +69,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
         "repository": "octocat/Hello-World",
         "issue": 1347,
+        "webhook_secret": "github-webhook-secret",
         "base_url": "https://github.example.com",
     },
     "jira": {
@@ -77,6 +79,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "project": "EX",
         "issue": "EX-1",
         "issue_type": "Bug",
+        "webhook_secret": "jira-webhook-secret",
     },
     "http": {
         "url": "https://example.com/messages",

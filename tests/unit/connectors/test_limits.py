@@ -28,7 +28,7 @@ def numbers(cell: str) -> set[int]:
 
 @every_type
 def test_the_table_names_every_ability(service_type: str) -> None:
-    named = set(re.findall(r"\b(send|edit|delete|records|contacts|targets|callbacks)\b", row(service_type)[0]))
+    named = set(re.findall(r"\b(send|edit|delete|records|contacts|targets|callbacks|changes)\b", row(service_type)[0]))
     assert named == connectors.connector(service_type).abilities
 
 

@@ -16,6 +16,7 @@ from hub.events import Caller
 from hub.web.validation import PageParameters
 from tests.conftest import Clock
 from tests.contract import memory
+from tests.unit.connectors.configs import CONFIGS
 from tests.unit.integrations.running import CALLER, Source, all_records, begin, integrate, run
 from tests.unit.interruptions import Calls
 from tests.unit.racing import race
@@ -252,6 +253,17 @@ def test_what_was_forwarded_out_of_kook_does_not_go_back_in() -> None:
     listening("kook", {"token": "1/MTA=/a", "channel_id": "1"}, forward_events=["forward.*"])
     assert hear(happened("forward.succeeded")) == []
     assert posts() == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "told"), [("callback", {"slack"}), ("schedule", {"slack", "github", "http", "jira"})]
+)
+def test_of_a_sync_that_a_callback_began_is_not_told_where_a_post_calls_back(trigger: str, told: set[str]) -> None:
+    types = {listening(name, CONFIGS[name], forward_events=["*"]): name for name in ("slack", "github", "http", "jira")}
+    synced = {"integration_id": "int_other", "trigger": trigger, "added": 1}
+    for event in (happened("integration.synced", synced), happened("integration.sync_failed", synced)):
+        assert hear(event) == []
+        assert {types[post["integration_id"]] for post in posts()} == told
 
 
 def test_a_failure_is_told_elsewhere_and_not_to_the_one_that_failed() -> None:

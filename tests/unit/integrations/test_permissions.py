@@ -8,7 +8,7 @@ import pytest
 from functions.integrations import service
 from functions.integrations.models import NewIntegration
 from functions.integrations.syncs import records
-from hub import events, pacing, times
+from hub import events, pacing, signing, times
 from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
@@ -53,9 +53,20 @@ def test_integrations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for asked, number in (({}, 1), ({"change": "deleted"}, 1), ({"change": "added"}, 0)):
         event = work.event(f"GET {ONE}/records", integration_id=made) | {"queryStringParameters": asked}
         assert len(json.loads(work.run(event)["body"])["data"]) == number
+    call_back(work)
     work.request(f"DELETE {ONE}", integration_id=made)
     assert work.run(work.event(f"POST {ONE}/test", {}, integration_id=made))["statusCode"] == 404
     assert work.used == granted("IntegrationsFunction")
+
+
+def call_back(work: Work) -> None:
+    """Tell of a change as Standard Webhooks ask."""
+    config = {"url": "http://127.0.0.1:1/", "records_url": "http://127.0.0.1:1/", "secret": "a-secret"}
+    body = {"name": "a", "service_type": "http", "config": config}
+    one = work.request("POST /v1/integrations", body)["id"]
+    event = work.event(f"POST {ONE}/callback", {}, integration_id=one)
+    event["headers"] = signing.headers(b"{}", "msg_1", "message", times.now(), ["a-secret"])
+    assert work.run(event)["statusCode"] == 200
 
 
 def synced(work: Work, integration_id: str) -> str:
@@ -89,7 +100,8 @@ def test_integration_events(tenant: str, monkeypatch: pytest.MonkeyPatch) -> Non
     [created] = [event for event in memory.told() if event["type"] == "integration.created"]
     due = {"do": "sync", "tenant": "default", "integration_id": made}
     table.put_many(table.activity(), [keys.belonging("default", records.KIND, made, "a#1")])
-    for batch in ([{"detail": created}], [{"detail": created}, user, due], [due]):
+    asked = {**due, "due": times.now_ms() + 60_000, "request_id": "req_1"}
+    for batch in ([{"detail": created}], [{"detail": created}, user, due], [due], [asked]):
         assert work.batch(*batch) == {"batchItemFailures": []}
     service.delete(CALLER, made)
     [deleted] = [event for event in memory.told() if event["type"] == "integration.deleted"]

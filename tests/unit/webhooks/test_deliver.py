@@ -191,14 +191,14 @@ def test_a_delivery_that_cannot_be_attempted_comes_again_alone(
     webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fine, broken = (webhooks.deployment.new_webhook(url=url) for url in (URL, "https://broken.example.com/"))
-    secret = StoredWebhook.secret
+    signing_secrets = StoredWebhook.signing_secrets
 
-    def unsealed(webhook: StoredWebhook) -> str:
+    def unsealed(webhook: StoredWebhook, now: int) -> list[str]:
         if webhook.id == broken["id"]:
             raise ValueError("not a sealed secret")
-        return secret(webhook)
+        return signing_secrets(webhook, now)
 
-    monkeypatch.setattr(StoredWebhook, "secret", unsealed)
+    monkeypatch.setattr(StoredWebhook, "signing_secrets", unsealed)
     answer = webhooks.deliver(webhooks.message(fine["id"]), webhooks.message(broken["id"]))
     assert len(answer["batchItemFailures"]) == 1
     assert [row["status"] for row in webhooks.logs(fine["id"])] == ["success"]

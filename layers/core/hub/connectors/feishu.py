@@ -355,7 +355,7 @@ def _opened(config: FeishuConfig, callback: Callback) -> dict[str, Any]:
     expected = hashlib.sha256((stamp + nonce + config.encrypt_key).encode() + callback.body).hexdigest()
     if not callbacks.is_secret(callback.headers.get("x-lark-signature", ""), expected):
         raise Unverified
-    if abs(times.now() - int(stamp)) > _FRESH_SECONDS:
+    if not callbacks.is_fresh(stamp, _FRESH_SECONDS):
         raise Unverified
     return opened
 

@@ -1,5 +1,6 @@
 """GitHub, by a token (https://docs.github.com/rest)."""
 
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -8,13 +9,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from pydantic import Field
 
 from hub import times
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
     ApiConfig,
+    Callback,
     Connector,
     Disabled,
+    Heard,
     Limits,
     Outgoing,
     Page,
@@ -23,19 +26,35 @@ from hub.connectors.protocol import (
     Record,
     Sent,
     Temporary,
+    Unverified,
 )
 
 API = "https://api.github.com"
 PAGE = 100
 _MINUTE = 60
+_TELLING = frozenset(
+    {
+        "issues",
+        "issue_comment",
+        "label",
+        "pull_request",
+        "pull_request_review",
+        "pull_request_review_comment",
+    }
+)
+"""Events that an issue or a pull request is another by."""
 
 
 class GitHubConfig(ApiConfig):
-    """`repository` (`owner/name`) is read from and gets the issues; `issue` a number whose comments messages become."""
+    """`repository` (`owner/name`) is read from and gets the issues; `issue` a number whose comments messages become.
+
+    `webhook_secret` is the secret of a webhook there.
+    """
 
     token: Annotated[str, SECRET]
     repository: Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
     issue: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    webhook_secret: Annotated[str, SECRET] = ""
 
 
 class GitHub(Connector[GitHubConfig]):
@@ -47,7 +66,7 @@ class GitHub(Connector[GitHubConfig]):
     service_type = "github"
     config = GitHubConfig
     limits: ClassVar[Limits] = Limits(text=31_000, per_second=1)
-    abilities: ClassVar = frozenset({"send", "records"})
+    abilities: ClassVar = frozenset({"send", "records", "changes"})
 
     def test(self, config: GitHubConfig) -> Account:
         """`GET /repos/{owner}/{repo}`."""
@@ -87,6 +106,24 @@ class GitHub(Connector[GitHubConfig]):
             raise calls.refused(answer)
         with calls.reading():
             return Page([_record(one) for one in found], calls.onward(_next(answer), cursor))
+
+    def hear(self, config: GitHubConfig, callback: Callback) -> Heard:
+        """Read an event of the repository, or of another one that the same webhook is for."""
+        given = callback.headers.get("x-hub-signature-256", "")
+        if not callbacks.is_signed(callback.body, config.webhook_secret, given):
+            raise Unverified
+        if callback.headers.get("x-github-event", "") not in _TELLING:
+            return Heard()
+        told = callbacks.readable(_repository, [callback])
+        return Heard(records_changed=told == [config.repository.lower()])
+
+
+def _repository(callback: Callback) -> str:
+    """Which repository an event is of, in small letters: GitHub takes a name in any."""
+    is_form = callback.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    body = dict(parse_qsl(callback.body.decode()))["payload"] if is_form else callback.body
+    told: str = json.loads(body)["repository"]["full_name"]
+    return told.lower()
 
 
 def _call(

@@ -5,19 +5,22 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from hub import times
-from hub.connectors import calls
+from hub import signing, times
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
+    Callback,
     Config,
     Connector,
+    Heard,
     Limits,
     Outgoing,
     Page,
     Permanent,
     Record,
     Sent,
+    Unverified,
 )
 
 MAX_TEXT = 100_000
@@ -27,7 +30,10 @@ _LATEST = 253_402_300_799_999
 
 
 class HttpConfig(Config):
-    """`url` gets the messages, signed with `secret` as the headers of Standard Webhooks say; `records_url` is read."""
+    """`url` gets the messages, signed with `secret` as the headers of Standard Webhooks say; `records_url` is read.
+
+    What is posted to us must be signed so, too.
+    """
 
     url: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")]
     secret: Annotated[str, SECRET] = ""
@@ -41,7 +47,7 @@ class Http(Connector[HttpConfig]):
     service_type = "http"
     config = HttpConfig
     limits: ClassVar[Limits] = Limits(text=MAX_TEXT, per_second=10)
-    abilities: ClassVar = frozenset({"send", "records"})
+    abilities: ClassVar = frozenset({"send", "records", "changes"})
 
     def test(self, config: HttpConfig) -> Account:
         """`HEAD` of the address: whatever it answers but a server error shows that somebody is there."""
@@ -88,6 +94,15 @@ class Http(Connector[HttpConfig]):
         if following and str(following) == cursor:
             raise Permanent("bad_answer", "the list goes on where it is")
         return Page([_record(one) for one in items], str(following) if following else None)
+
+    def hear(self, config: HttpConfig, callback: Callback) -> Heard:
+        """Whatever is signed tells that records changed."""
+        event_id, stamp, given = (
+            callback.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
+        )
+        if not signing.is_signed(callback.body, event_id, stamp, given, config.secret) or not callbacks.is_fresh(stamp):
+            raise Unverified
+        return Heard(records_changed=True)
 
 
 def _authorization(config: HttpConfig) -> dict[str, str]:

@@ -1,19 +1,22 @@
 """Jira Cloud, by an account's API token (https://developer.atlassian.com/cloud/jira/platform/rest/v3)."""
 
 import base64
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Account,
+    Callback,
     Config,
     Connector,
     Disabled,
+    Heard,
     Limits,
     Outgoing,
     Page,
@@ -22,6 +25,7 @@ from hub.connectors.protocol import (
     Record,
     Sent,
     Temporary,
+    Unverified,
 )
 from hub.web.validation import Email
 
@@ -33,7 +37,10 @@ _FIELDS = "summary,status,issuetype,priority,assignee,reporter,labels,created,up
 
 
 class JiraConfig(Config):
-    """`base_url` is the site; messages become comments on `issue` or issues of `project`."""
+    """`base_url` is the site; messages become comments on `issue` or issues of `project`.
+
+    `webhook_secret` is the secret of a webhook that an administrator made.
+    """
 
     base_url: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")]
     email: Email
@@ -41,6 +48,7 @@ class JiraConfig(Config):
     project: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,19}$")]
     issue: Annotated[str, Field(pattern=rf"^({_ISSUE})?$")] = ""
     issue_type: Annotated[str, Field(min_length=1, max_length=60)] = "Task"
+    webhook_secret: Annotated[str, SECRET] = ""
 
 
 class Jira(Connector[JiraConfig]):
@@ -49,7 +57,7 @@ class Jira(Connector[JiraConfig]):
     service_type = "jira"
     config = JiraConfig
     limits: ClassVar[Limits] = Limits(text=30_000, per_second=5)
-    abilities: ClassVar = frozenset({"send", "records"})
+    abilities: ClassVar = frozenset({"send", "records", "changes"})
 
     def test(self, config: JiraConfig) -> Account:
         """`GET /rest/api/3/myself`, and the project, which the account may not see."""
@@ -91,6 +99,23 @@ class Jira(Connector[JiraConfig]):
         with calls.reading():
             rows = [_record(one) for one in told["issues"]]
             return Page(rows, calls.onward(None if told.get("isLast") else told.get("nextPageToken"), cursor))
+
+    def hear(self, config: JiraConfig, callback: Callback) -> Heard:
+        """Read an event of one of the project's issues, or of any that the webhook is for."""
+        given = callback.headers.get("x-hub-signature", "")
+        if not callbacks.is_signed(callback.body, config.webhook_secret, given):
+            raise Unverified
+        keys = [key for some in callbacks.readable(_keys, [callback.body]) for key in some]
+        return Heard(records_changed=any(key.startswith(f"{config.project}-") for key in keys))
+
+
+def _keys(body: bytes) -> list[str] | None:
+    """The key of the issue that an event is of, and those that it had before it was moved; `None` for another event."""
+    told = json.loads(body)
+    if "issue" not in told:
+        return None
+    moves = [one for one in (told.get("changelog") or {}).get("items", []) if one["field"] == "Key"]
+    return [str(told["issue"]["key"]), *(str(one["fromString"]) for one in moves)]
 
 
 def _call(

@@ -27,7 +27,8 @@ Format = Literal["text", "markdown", "html", "post", "card"]
 `markdown` is Discord's, Slack's mrkdwn, KMarkdown, DingTalk's or WeCom's; `html` Telegram's; `post` and `card` are
 Feishu's rich text (lines) and card (`lark_md`). Whoever writes in it has made safe what comes from outside.
 """
-Ability = Literal["send", "edit", "delete", "contacts", "records", "targets", "callbacks"]
+Ability = Literal["send", "edit", "delete", "contacts", "records", "targets", "callbacks", "changes"]
+"""`callbacks` tell of messages and their statuses, `changes` that what a sync reads is another by now."""
 
 SECRET = Field(json_schema_extra={"writeOnly": True}, min_length=1, max_length=4096)
 """Marks a field of a config that is encrypted in the item and shown as `***`; one that may be absent is `""`."""
@@ -80,8 +81,9 @@ class Limits:
     """What a provider takes: `text` units in a message, `caption` units in one with media (`None`: as many), messages
     a second in all and to one receiver.
 
-    `formats` are those it has besides `text`, with the units of each; `files` the kinds of files that are uploaded to
-    it where it does not fetch them itself, with the bytes of each.
+    `uncaptioned` are the kinds of media that go without a text; `formats` the formats it has besides `text`, with the
+    units of each; `files` the kinds of files that are uploaded to it where it does not fetch them itself, with the
+    bytes of each.
     """
 
     text: int
@@ -89,6 +91,7 @@ class Limits:
     unit: Unit = "characters"
     per_second: float = 10.0
     per_second_each: float | None = None
+    uncaptioned: frozenset[MediaKind] = frozenset()
     formats: Mapping[Format, int] = field(default_factory=dict)
     files: Mapping[MediaKind, int] = field(default_factory=dict)
 
@@ -226,11 +229,15 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a callback says, and what it is to be answered with (`reply`, of `content_type`)."""
+    """What a callback says, and what it is to be answered with (`reply`, of `content_type`).
+
+    `records_changed`: what a sync reads is no longer what it was.
+    """
 
     changes: Sequence[StatusChange] = ()
     messages: Sequence[Inbound] = ()
     moves: Sequence[Move] = ()
+    records_changed: bool = False
     reply: str = ""
     content_type: str = "text/plain"
 

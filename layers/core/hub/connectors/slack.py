@@ -3,20 +3,25 @@
 Neither has a key against a second copy of a message.
 """
 
+import hashlib
+import hmac
+import json
 import re
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from hub.connectors import calls
+from hub.connectors import callbacks, calls
 from hub.connectors.protocol import (
     SECRET,
     Ability,
     Account,
     ApiConfig,
+    Callback,
     Connector,
     Contact,
     Disabled,
+    Heard,
     Limits,
     Outgoing,
     Page,
@@ -26,6 +31,7 @@ from hub.connectors.protocol import (
     Sent,
     Target,
     Temporary,
+    Unverified,
 )
 from hub.web.validation import refused
 
@@ -74,14 +80,20 @@ _OF_CHANNEL = frozenset(
     }
 )
 """What disables a connection that writes to this channel alone, and is nothing to one that may write to others."""
+_TELLING = ("channel_", "group_", "user_", "team_join", "member_joined_channel", "member_left_channel")
+"""How events begin that a channel or a person is another by."""
 _EMPTY = frozenset({"no_text", "missing_text_or_fallback_or_attachments", "invalid_payload"})
 
 
 class SlackConfig(ApiConfig):
-    """`webhook_url` posts to its own channel (only old ones heed `channel` and `username`); `bot_token` does it all."""
+    """`webhook_url` posts to its own channel (only old ones heed `channel` and `username`); `bot_token` does it all.
+
+    `signing_secret` is the app's, by which its events are checked.
+    """
 
     webhook_url: Annotated[str, SECRET, Field(max_length=2048, pattern=r"^https?://\S+$")] = ""
     bot_token: Annotated[str, SECRET, Field(pattern=r"^xox[bp]-[A-Za-z0-9-]{10,255}$")] = ""
+    signing_secret: Annotated[str, SECRET] = ""
     channel: Annotated[str, Field(max_length=80)] = ""
     username: Annotated[str, Field(max_length=80)] = ""
 
@@ -98,7 +110,7 @@ class Slack(Connector[SlackConfig]):
     service_type = "slack"
     config = SlackConfig
     limits: ClassVar[Limits] = Limits(text=4000, per_second=1, per_second_each=1, formats={"markdown": 3000})
-    abilities: ClassVar = frozenset({"send", "edit", "delete", "contacts", "records", "targets"})
+    abilities: ClassVar = frozenset({"send", "edit", "delete", "contacts", "records", "targets", "changes"})
 
     def able(self, config: SlackConfig) -> frozenset[Ability]:
         """An incoming webhook does nothing but post."""
@@ -177,6 +189,35 @@ class Slack(Connector[SlackConfig]):
         found = _listed(config, "users.list", place or None)
         following = _next(found, place)
         return Page(_records(found, "members", "user"), f"user:{following}" if following else None)
+
+    def hear(self, config: SlackConfig, callback: Callback) -> Heard:
+        """Answer the verification of the address, or read an event of the app's (Events API)."""
+        _verify(config, callback)
+        [heard] = callbacks.readable(_heard, [callback.body]) or [Heard()]
+        return heard
+
+
+def _verify(config: SlackConfig, callback: Callback) -> None:
+    """Check Slack's signature, version 0, over the time and the body. Raises `Unverified`."""
+    stamp = callback.headers.get("x-slack-request-timestamp", "")
+    signed = b":".join((b"v0", stamp.encode(errors="replace"), callback.body))
+    expected = f"v0={hmac.digest(config.signing_secret.encode(), signed, hashlib.sha256).hex()}"
+    given = callback.headers.get("x-slack-signature", "")
+    if not config.signing_secret or not callbacks.is_secret(given, expected) or not callbacks.is_fresh(stamp):
+        raise Unverified
+
+
+def _heard(body: bytes) -> Heard:
+    told = json.loads(body)
+    match told["type"]:
+        case "url_verification":
+            return Heard(reply=str(told["challenge"])[:256])
+        case "event_callback":
+            return Heard(records_changed=told["event"]["type"].startswith(_TELLING))
+        case "app_rate_limited":
+            # Slack has dropped events and does not say which.
+            return Heard(records_changed=True)
+    return Heard()
 
 
 def _content(message: Outgoing) -> dict[str, Any]:

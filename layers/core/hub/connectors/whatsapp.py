@@ -3,8 +3,6 @@
 WhatsApp has no key against a second copy of a message, and fetches media by their address itself.
 """
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -67,7 +65,9 @@ class WhatsApp(Connector[WhatsAppConfig]):
 
     service_type = "whatsapp"
     config = WhatsAppConfig
-    limits: ClassVar[Limits] = Limits(text=4096, caption=1024, per_second=80, per_second_each=1 / 6)
+    limits: ClassVar[Limits] = Limits(
+        text=4096, caption=1024, per_second=80, per_second_each=1 / 6, uncaptioned=frozenset({"audio"})
+    )
     abilities: ClassVar = frozenset({"send", "callbacks"})
 
     def test(self, config: WhatsAppConfig) -> Account:
@@ -87,9 +87,8 @@ class WhatsApp(Connector[WhatsAppConfig]):
         """Answer the verification of the address, or read statuses and messages."""
         if callback.method == "GET":
             return _verification(config, callback)
-        expected = hmac.new(config.app_secret.encode(), callback.body, hashlib.sha256).hexdigest()
         given = callback.headers.get("x-hub-signature-256", "")
-        if not config.app_secret or not callbacks.is_secret(given, f"sha256={expected}"):
+        if not callbacks.is_signed(callback.body, config.app_secret, given):
             raise Unverified
         number = config.phone_number_id
         [(statuses, messages)] = callbacks.readable(lambda body: _parts(body, number), [callback.body]) or [([], [])]
@@ -102,8 +101,8 @@ def _content(message: Outgoing) -> dict[str, Any]:
     if message.media is None:
         return {"type": "text", "text": {"body": message.text, "preview_url": False}}
     kind = _MEDIA[message.media.kind]
-    if message.text and kind == "audio":
-        raise Permanent("no_caption", "WhatsApp sends no text with audio")
+    if message.text and message.media.kind in WhatsApp.limits.uncaptioned:
+        raise Permanent("no_caption", f"WhatsApp sends no text with {kind}")
     media: dict[str, Any] = {"link": message.media.url}
     if message.text:
         media["caption"] = message.text

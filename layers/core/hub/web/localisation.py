@@ -254,6 +254,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not_combined": ("不能与 {other} 同时使用", "cannot be combined with {other}"),
     "bad_redirect_uri": ("不是允许的回调地址: {uri}", "has a redirect URI that is not allowed: {uri}"),
     "not_on_platform": ("在 {platform} 上不可用", "does not exist on {platform}"),
+    "not_with_type": ("类型 {type} 不能带此字段", "does not go with the type {type}"),
     "does_not_exist": ("不存在", "does not exist"),
     "not_failed": ("不是失败的记录", "is not a failed delivery"),
     "test_event": ("是测试事件,不能重试", "is a test event, which is not sent again"),

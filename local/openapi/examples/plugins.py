@@ -42,6 +42,7 @@ _PLUGIN = _OFFERED | {
     "manifest_url": None,
     "runtime": "builtin",
     "disabled_reason": None,
+    "previous_secret_expires_at": None,
 }
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - Standard Webhooks' own example
 
