@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from hub import queues, times
-from hub.store import counters, keys, totals
+from hub import batches, times
+from hub.store import keys, totals
 from hub.store.counters import Fact
 from hub.store.items import Item
 from hub.store.recounting import Countable
-from hub.telemetry import count, lambda_handler, logger
+from hub.telemetry import lambda_handler
 
 KINDS = {"user": "USER", "customer": "CUSTOMER", "order": "ORDER", "device": "DEVICE"}
 """Whose events are counted, and under which name (`hub.store.plan.Listing.kind`)."""
@@ -27,17 +27,7 @@ _LEDGER_SECONDS = 30 * 86_400
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Count a batch of events from SQS; what is none that is counted goes to the dead letters alone."""
-    messages, broken = queues.read(event, "type", "tenant", "data", within="detail")
-    facts: list[Fact] = []
-    for message_id, message in messages.items():
-        try:
-            facts.append(fact(message))
-        except ValueError:
-            logger().exception("an event cannot be counted", extra={"message_id": message_id})
-            count("BrokenMessages")
-            broken.append(message_id)
-    counters.count(facts)
-    return queues.failures(broken)
+    return batches.count_each(event, fact)
 
 
 def fact(event: Mapping[str, Any]) -> Fact:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hub import events, ids
+from hub import events, ids, signing
 from hub.connectors.http import Http, HttpConfig
 from hub.connectors.protocol import Connector, Page, Record
 from hub.events import Caller
@@ -46,6 +46,8 @@ def subjects() -> list[Subject]:
         _on_integration(f"DELETE {_ONE}", anew=True),
         Subject(f"POST {_ONE}/test", INTEGRATIONS, _test),
         _on_integration(f"POST {_ONE}/sync", anew=True),
+        Subject(f"POST {_ONE}/callback", INTEGRATIONS, _told(anew=False)),
+        Subject(f"POST {_ONE}/callback (the first)", INTEGRATIONS, _told(anew=True)),
         Subject(f"GET {_ONE}/syncs", INTEGRATIONS, _synced(f"GET {_ONE}/syncs")),
         Subject(f"GET {_ONE}/syncs/{{sync_id}}", INTEGRATIONS, _synced(f"GET {_ONE}/syncs/{{sync_id}}")),
         Subject(f"GET {_ONE}/records", INTEGRATIONS, _synced(f"GET {_ONE}/records")),
@@ -92,6 +94,29 @@ def _test(tenant: Tenant, receiver: str) -> Callable[[], Any]:
     config = {"bot_token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "base_url": f"{receiver}/ok"}
     one = _new(tenant, service_type="telegram", config=config)
     return lambda: tenant.event(f"POST {_ONE}/test", integration_id=one)
+
+
+def _told(*, anew: bool) -> Callable[[Tenant, str], Callable[[], Any]]:
+    """A callback, the first of an integration, or one of a burst: its sync was asked for already."""
+    config = {"url": "https://example.com/", "records_url": "https://example.com/", "secret": "a-secret"}
+
+    def events_of(tenant: Tenant, _: str) -> Callable[[], Any]:
+        def told(one: str) -> dict[str, Any]:
+            event = tenant.event(f"POST {_ONE}/callback", {}, integration_id=one)
+            signed = signing.headers(event["body"].encode(), "msg_1", "message", tenant.deployment.now(), ["a-secret"])
+            event["headers"] |= signed
+            return event
+
+        def new() -> str:
+            return _new(tenant, service_type="http", config=config)
+
+        one = new()
+        # The second of a minute asks for a sync at its end, which serves all that follow.
+        for _number in range(2):
+            tenant.deployment.run(INTEGRATIONS, told(one))
+        return lambda: told(new() if anew else one)
+
+    return events_of
 
 
 class _Rows(Http):

@@ -44,6 +44,8 @@ _REASONS = {
     "PUT /v1/integrations/{integration_id} (config)": "the same, and what is secret of it is opened and sealed",
     "DELETE /v1/integrations/{integration_id}": "read for its event, then it goes with its connection",
     "POST /v1/integrations/{integration_id}/sync": "integration and running sync are read; then it is started",
+    "POST /v1/integrations/{integration_id}/callback": "whose it is, the integration, and whether a sync is asked for",
+    "POST /v1/integrations/{integration_id}/callback (the first)": "the same, then the ask is queued, and noted",
     **dict.fromkeys(
         (f"GET /v1/integrations/{{integration_id}}/{one}" for one in ("syncs", "syncs/{sync_id}", "records")),
         "the integration is read first, so that one that is not the caller's is a 404",

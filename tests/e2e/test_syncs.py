@@ -1,10 +1,16 @@
 """Syncs over HTTP on the deployed stack: interrupted, limited, and by themselves; and events that are posted."""
 
+import json
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from slack_sdk.signature import SignatureVerifier
+from standardwebhooks.webhooks import Webhook
 
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.e2e.concurrency import at_once
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.providing import Provider
@@ -72,6 +78,74 @@ def test_a_sync_whose_function_is_killed_goes_on_from_its_checkpoint(
     told_of = [one.event for one in inbox.received]
     assert {event["type"] for event in told_of} == {"integration.synced"}
     assert sorted(event["data"]["added"] for event in told_of) == [0, 2000]
+
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def told_by(secret: str, minutes_ago: int = 0) -> dict[str, str]:
+    """The headers that a service signs its callback by, made by the library of Standard Webhooks."""
+    stamp = int(time.time()) - 60 * minutes_ago
+    signature = Webhook(secret).sign("msg_1", datetime.fromtimestamp(stamp, UTC), "{}")
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {"Authorization": "", **dict(zip(names, ("msg_1", str(stamp), signature), strict=True))}
+
+
+@pytest.mark.slow
+def test_a_callback_has_what_changed_read_and_ten_at_once_are_two_syncs_at_most(
+    api: Client, stack: RunningStack
+) -> None:
+    with Provider(3) as provider:
+        config = {**provider.config(), "secret": SECRET}
+        made = api.post(PATH, {"name": "自有服务", "service_type": "http", "config": config}).json()["id"]
+        one = f"{PATH}/{made}"
+        assert ended(api, f"{one}/syncs/{api.post(f'{one}/sync').json()['id']}")["added"] == 3
+
+        def tell(headers: dict[str, str], to: str = one) -> int:
+            return api.request("POST", f"{to}/callback", data=b"{}", headers=headers).status_code
+
+        for headers in (told_by("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"), told_by(SECRET, 6), {"Authorization": ""}):
+            assert tell(headers) == 403
+        assert tell(told_by(SECRET), f"{PATH}/int_none") == 404
+        assert provider.pages == 1
+
+        provider.rows[0] = provider.rows[0] | {"title": "新的标题"}
+        assert at_once(10, lambda: tell(told_by(SECRET))) == [200] * 10
+        changed = "&change=updated"
+        [first] = eventually(lambda: list(records(api, one, changed).values()), "the change", 30)
+        assert (first["id"], first["data"]["title"]) == ("0", "新的标题")
+
+        # It is told of while the minute lasts, and read at its end.
+        provider.rows[1] = provider.rows[1] | {"title": "另一个标题"}
+        assert tell(told_by(SECRET)) == 200
+        eventually(lambda: records(api, one, changed).keys() >= {"1"}, "the second change", 120)
+        eventually(lambda: all(sync["ended_at"] for sync in api.get(f"{one}/syncs").json()["data"]), "the last end")
+        syncs = api.get(f"{one}/syncs").json()["data"]
+        assert [sync["trigger"] for sync in syncs] == ["callback", "callback", "manual"]
+        later, sooner = (datetime.fromisoformat(sync["created_at"]) for sync in syncs[:2])
+        assert (later - sooner).total_seconds() >= 59
+        assert provider.pages == 3
+    assert stack.waiting("IntegrationEventsDeadLetterQueue") == 0
+
+
+def test_slack_s_challenge_is_answered_and_only_slack_s(api: Client) -> None:
+    secret = "8f742231b10e8888abcd99yyyzzz85a5"
+    config = {"bot_token": "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy", "signing_secret": secret}
+    made = api.post(PATH, {"name": "Slack", "service_type": "slack", "config": config}).json()["id"]
+    body = json.dumps({"token": "Jhj5", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmd", "type": "url_verification"})
+
+    def told(secret: str, stamp: int) -> dict[str, str]:
+        signature = SignatureVerifier(secret).generate_signature(timestamp=str(stamp), body=body) or ""
+        return {"Authorization": "", "X-Slack-Request-Timestamp": str(stamp), "X-Slack-Signature": signature}
+
+    def answers(headers: dict[str, str]) -> tuple[int, str]:
+        answer = api.request("POST", f"{PATH}/{made}/callback", data=body.encode(), headers=headers)
+        return answer.status_code, answer.text
+
+    now = int(time.time())
+    assert answers(told(secret, now)) == (200, "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmd")
+    for headers in (told("another", now), told(secret, now - 301), {"Authorization": ""}):
+        assert answers(headers)[0] == 403
 
 
 class Chat(Fake):

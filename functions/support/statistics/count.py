@@ -22,10 +22,10 @@ from functions.support.conversations.models import Channel
 from functions.support.conversations.models import Status as ConversationStatus
 from functions.support.tickets.models import Priority
 from functions.support.tickets.models import Status as TicketStatus
-from hub import queues, times
-from hub.store import counters, keys
+from hub import batches, times
+from hub.store import keys
 from hub.store.counters import Fact
-from hub.telemetry import count, lambda_handler, logger
+from hub.telemetry import lambda_handler
 
 HOURS = "SUPPORT#"
 QUARTER = 900
@@ -107,17 +107,7 @@ _STATES: Mapping[str, type[ConversationState | TicketState | Answer]] = {
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Count a batch of events from SQS; what is not an event of the support desk goes to the dead letters alone."""
-    messages, broken = queues.read(event, "type", "tenant", "data", within="detail")
-    facts: list[Fact] = []
-    for message_id, message in messages.items():
-        try:
-            facts.append(fact(message))
-        except ValueError:
-            logger().exception("an event cannot be counted", extra={"message_id": message_id})
-            count("BrokenMessages")
-            broken.append(message_id)
-    counters.count(facts)
-    return queues.failures(broken)
+    return batches.count_each(event, fact)
 
 
 def fact(event: Mapping[str, Any]) -> Fact:

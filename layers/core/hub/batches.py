@@ -1,4 +1,4 @@
-"""A queue's batch, message by message: each is read as its shape says, and fails alone."""
+"""A queue's batch, message by message: each is read by itself, and fails alone."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from hub import queues
 from hub.errors import Unavailable
+from hub.store import counters
+from hub.store.counters import Fact
 from hub.telemetry import count, logger
 
 M = TypeVar("M", bound=BaseModel)
@@ -38,3 +40,22 @@ def take_each(event: Mapping[str, Any], shape: type[M], take: Callable[[M], None
             count("BrokenMessages")
             failed.append(message_id)
     return queues.failures(failed)
+
+
+def count_each(event: Mapping[str, Any], fact: Callable[[Mapping[str, Any]], Fact]) -> dict[str, Any]:
+    """Count what the events of a Lambda's batch tell, all at once; answers as `take_each` does.
+
+    `fact` tells what an event (`type`, `tenant`, `data`) counts for. One of which it raises `ValueError` goes to the
+    dead letters alone.
+    """
+    messages, broken = queues.read(event, "type", "tenant", "data", within="detail")
+    facts: list[Fact] = []
+    for message_id, message in messages.items():
+        try:
+            facts.append(fact(message))
+        except ValueError:
+            logger().exception("an event cannot be counted", extra={"message_id": message_id})
+            count("BrokenMessages")
+            broken.append(message_id)
+    counters.count(facts)
+    return queues.failures(broken)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.forwarding.bots.store import StoredBot
-from functions.forwarding.delivery import forward
+from functions.forwarding.delivery import forward, leases
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
 from hub import ids, times
@@ -81,6 +81,19 @@ def discord_took(number: int = 1) -> Reply:
     return told({"id": str(number), "channel_id": "1", "type": 0, "content": ""})
 
 
+def records(batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages of SQS's as Lambda hands them over."""
+    return [
+        {
+            "messageId": one["MessageId"],
+            "receiptHandle": one["ReceiptHandle"],
+            "body": one["Body"],
+            "attributes": one["Attributes"],
+        }
+        for one in batch
+    ]
+
+
 class Lambda:
     """Lambda's part of the queue: takes a batch, and deletes of it what the function does not report.
 
@@ -91,13 +104,13 @@ class Lambda:
         self._sqs = memory.client("sqs")
         self._url = self._sqs.get_queue_url(QueueName="ForwardQueue.fifo")["QueueUrl"]
         self._waiting: list[tuple[int, str]] = []
-        put_off = forward._put_off
+        put_off = leases.put_off
 
         def note(some: Any, until: int) -> None:
             put_off(some, until)
             self._waiting += [(until, one.receipt) for one in some]
 
-        monkeypatch.setattr(forward, "_put_off", note)
+        monkeypatch.setattr(leases, "put_off", note)
 
     def put(self, body: str) -> None:
         """Put a message into the queue that it has forgotten to have had."""
@@ -131,10 +144,7 @@ class Lambda:
 
     def take(self, batch: Sequence[dict[str, Any]]) -> list[str]:
         """Run the function over a batch; answers with the ids of messages that come again."""
-        records = [
-            {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]} for one in batch
-        ]
-        answer = forward.handler({"Records": records}, SimpleNamespace(aws_request_id="a"))
+        answer = forward.handler({"Records": records(batch)}, SimpleNamespace(aws_request_id="a"))
         failed = [one["itemIdentifier"] for one in answer["batchItemFailures"]]
         done = [one["ReceiptHandle"] for one in batch if one["MessageId"] not in failed]
         for start in range(0, len(done), 10):
