@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.contract.test_contacts import WeChat
+from tests.contract.connectors.followed import WeChat
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
 

@@ -59,23 +59,33 @@ def aws() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def sample_key() -> None:
-    """The API key that the samples of requests carry."""
+def know(key: str, *permissions: str) -> str:
+    """Have the tenant of the samples an API key; answers with what it is found by."""
     from hub import auth
     from hub.store import table
 
-    key = sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer ")
+    found_by = auth.credential_hash(key)
     credential = auth.credential_item(
-        auth.credential_hash(key),
+        found_by,
         tenant="default",
         credential_id="ak_sample",
         kind="api_key",
         plan="enterprise",
-        permissions=["admin"],
+        permissions=list(permissions),
         expires_at=None,
     )
     table.write(table.Put(table.activity(), credential))
+    return found_by
+
+
+def know_sample_key() -> None:
+    """Have it the API key that the samples of requests carry."""
+    know(sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer "), "admin")
+
+
+@pytest.fixture
+def sample_key() -> None:
+    know_sample_key()
 
 
 @pytest.fixture

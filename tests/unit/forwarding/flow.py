@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots.store import StoredBot
+from functions.forwarding.capture import intake
 from functions.forwarding.delivery import forward, leases
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
-from hub import ids, times
+from hub import ids, pacing, times
+from hub.connectors import callbacks
 from hub.store import paging, sequences
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, Reply, told
-from tests.forwarder import CHANNEL, VERIFY_TOKEN, caller, new_bot
+from tests.forwarder import CHANNEL, VERIFY_TOKEN, caller, new_account, new_bot
 
 CALLER = caller()
 
@@ -29,6 +32,16 @@ def telegram_bot(fake: Fake) -> StoredBot:
     """A bot of a Telegram that is a fake."""
     token = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
     return new_bot("telegram", {"bot_token": token, "chat_id": "-100123", "base_url": fake.url})
+
+
+def capture(account: StoredAccount, *events: dict[str, Any]) -> int:
+    """Have an account hear events of KOOK's."""
+    return intake.take("default", account, callbacks.readable(intake.heard, events))
+
+
+def contents(fake: Fake) -> list[str]:
+    """What a Discord was told."""
+    return [asked.json["content"] for asked in fake.asked]
 
 
 def said_event(number: int, content: str = "", *, channel: str = CHANNEL, **more: Any) -> dict[str, Any]:
@@ -160,6 +173,19 @@ class Lambda:
             for one in batch:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=one["ReceiptHandle"])
         return found
+
+
+@pytest.fixture
+def account(aws: None) -> StoredAccount:
+    """An account that is started."""
+    return new_account()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots come at once, but where a target asked for patience."""
+    reserve = pacing.reserve
+    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
 
 
 @pytest.fixture

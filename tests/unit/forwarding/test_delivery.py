@@ -12,7 +12,7 @@ from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
 from functions.forwarding.delivery import attempts, forward, leases
 from functions.forwarding.mappings import store as mappings
-from hub import aws, pacing
+from hub import aws
 from hub.connectors import callbacks
 from hub.errors import Unavailable
 from hub.store import table
@@ -21,29 +21,19 @@ from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.contract.memory import TEMPLATE
 from tests.forwarder import caller, new_account, new_bot, new_mapping
-from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, rows, said_event, telegram_bot
+from tests.unit.forwarding.flow import (
+    Lambda,
+    capture,
+    changed_event,
+    contents,
+    discord_bot,
+    discord_took,
+    rows,
+    said_event,
+    telegram_bot,
+)
 
 pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slots come at once, but where a target asked for patience."""
-    reserve = pacing.reserve
-    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
-
-
-@pytest.fixture
-def account(aws: None) -> StoredAccount:
-    return new_account()
-
-
-def capture(account: StoredAccount, *events: dict[str, object]) -> int:
-    return intake.take("default", account, callbacks.readable(intake.heard, events))
-
-
-def contents(fake: Fake) -> list[str]:
-    return [asked.json["content"] for asked in fake.asked]
 
 
 def limited(seconds: float) -> Reply:
