@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.contract.connectors.followed import WeChat
 from tests.contract.messaging import moved, wrote
-from tests.contract.test_contacts import WeChat
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
