@@ -180,8 +180,9 @@ def _costs(figures: Figures) -> str:
     text = """## Dollars a million
 
 us-east-1 list prices, no free tier. Lambda's duration is estimated: the CPU above at the share of a vCPU that goes with
-the function's memory, and a fixed waiting time for each AWS call (the price file's `assumptions`). Not in it, because it
-does not grow with requests: storage, the metrics' monthly price, alarms, and the empty polls of the queues (about $0.26 a month each)."""
+the function's memory, and a fixed waiting time for each AWS call (the price file's `assumptions`). Not in it, because
+it does not grow with requests: storage, the metrics' monthly price, alarms, and the empty polls of the queues (about
+$0.26 a month each)."""
     return text + "\n\n" + _table(("what", *names, "total", "target", ""), rows)
 
 
