@@ -179,9 +179,10 @@ def _costs(figures: Figures) -> str:
         rows.append((cost.name, *parts, f"**{cost.total:.2f}**", target, cost.note))
     text = """## Dollars a million
 
-us-east-1 list prices, no free tier. Lambda's duration is estimated: the CPU above at 0.29 of a vCPU, and a fixed
-waiting time for each AWS call (the price file's `assumptions`). Not in it, because it does not grow with requests:
-storage, the metrics' monthly price, alarms, and the empty polls of the queues (about $0.26 a month each)."""
+us-east-1 list prices, no free tier. Lambda's duration is estimated: the CPU above at the share of a vCPU that goes with
+the function's memory, and a fixed waiting time for each AWS call (the price file's `assumptions`). Not in it, because
+it does not grow with requests: storage, the metrics' monthly price, alarms, and the empty polls of the queues (about
+$0.26 a month each)."""
     return text + "\n\n" + _table(("what", *names, "total", "target", ""), rows)
 
 

@@ -1,5 +1,6 @@
 """What was captured goes out in order, once, on the target's terms, and says what became of it."""
 
+import json
 import time
 from typing import Any
 
@@ -381,6 +382,22 @@ def test_what_cannot_be_worked_on_comes_again_soon_and_later_each_time(
     # As long as it waits at most, what fails for a day is no dead letter: the first waits are shorter.
     received = template["ForwardQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
     assert sum(min(30 * number, 450) for number in range(1, received)) > 86_000
+
+
+def test_a_message_that_is_in_a_batch_twice_goes_once(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
+    """As where the first waited until SQS forgot it, and KOOK told of it once more."""
+    new_mapping(discord_bot(discord))
+    discord.will(discord_took(1), discord_took(2))
+    capture(account, said_event(1))
+    [body] = [json.dumps(one) for one in worker.bodies()]
+    for _ in range(2):
+        worker.put(body)
+    capture(account, said_event(2))
+    batch = worker.received()
+    assert len(batch) == 3
+    assert worker.take(batch) == []
+    assert contents(discord) == ["第1条", "第2条"]
+    assert [row.status for row in rows()] == ["success", "success"]
 
 
 def test_a_row_stays_below_two_write_units(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
