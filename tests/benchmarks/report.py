@@ -107,12 +107,12 @@ Within a minute of the first, in a warm function. CPU: without any AWS call, and
 parsing its calls (HTTP itself left out). Dollars: everything, the gateway included. The last two columns: whether it
 makes at most {targets.CALLS} AWS calls, and takes at most {targets.CPU_MS} ms of CPU.
 
-What makes further calls: a change reads what it changes, and is written on condition that nobody changed it meanwhile; a
-list by a filter reads an index of keys, so that most changes cost no write of it, then the rows; a list by page number
-counts; what belongs to something reads that first, so that another tenant's is a 404; quotas are counted; what a
-provider, IoT Core, KMS or a state machine does is asked of it. What takes CPU: a row that is read and shown, 20 µs; an
-entity, its event and its index keys that become attribute values, 50 µs; secrets, signatures and passwords (scrypt is
-meant to take long); calls to others over loopback HTTP."""
+What makes further calls: a change reads what it changes, and is written on condition that nobody changed it
+meanwhile; a list by a filter reads an index of keys, so that most changes cost no write of it, then the rows; a list
+by page number counts; what belongs to something reads that first, so that another tenant's is a 404; quotas are
+counted; what a provider, IoT Core, KMS or a state machine does is asked of it. What takes CPU: a row that is read and
+shown, 20 µs; an entity, its event and its index keys that become attribute values, 50 µs; secrets, signatures and
+passwords (scrypt is meant to take long); calls to others over loopback HTTP."""
     return text + "\n\n" + _table((*head, "calls", "CPU"), rows)
 
 
