@@ -213,8 +213,13 @@ def test_reads_need_read_changes_write_and_administration_admin() -> None:
 
 
 _OF_THE_SYSTEM = (
-    *("/api/logs/clear", "/api/system/start", "/api/system/stop", "/api/system/restart"),
-    *("/api/backup/create", "/api/backup/restore", "/api/backup/{backup_id}"),
+    "/api/backup/create",
+    "/api/backup/restore",
+    "/api/backup/{backup_id}",
+    "/api/logs/clear",
+    "/api/system/start",
+    "/api/system/stop",
+    "/api/system/restart",
 )
 
 

@@ -160,6 +160,10 @@ def test_what_somebody_writes_comes_to_the_desk_and_the_answer_to_them(api: Clie
 
         expected = [None, {"status": "sent", "error": None}, {"status": "failed", "error": failed["error"]}]
         eventually(lambda: deliveries() == expected, "what became of the answers", seconds=60)
+        telegram.will(taken(3, 16505551234))
+        newest = api.get(messages).json()["data"]["items"][0]["id"]
+        assert api.post(f"{messages}/{newest}/retry").json()["data"]["delivery"]["status"] == "pending"
+        eventually(lambda: deliveries()[2] == {"status": "sent", "error": None}, "the second try", seconds=60)
 
         # The group becomes a supergroup, and goes on where it was.
         moved_on = moved(16505551234, -100123)
