@@ -32,6 +32,11 @@ class Queue:
     waiting: int
     in_flight: int
 
+    @property
+    def is_fifo(self) -> bool:
+        """Whether it keeps the order of each group."""
+        return self.arn.endswith(".fifo")
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterQueue:

@@ -92,6 +92,9 @@ def _carry(stack: Stack, queue: Queue, to: str, take: Callable[[Letter], bool]) 
 
 def _queued(stack: Stack, source: Queue, letter: Letter) -> bool:
     group: dict[str, Any] = {"MessageGroupId": letter.group} if letter.group else {}
+    if source.is_fifo:
+        # The letter's own, not the one it was first sent with: who died within five minutes would be dropped as known.
+        group["MessageDeduplicationId"] = letter.id
     attributes = dict(letter.attributes)
     stack.queues.send_message(QueueUrl=source.url, MessageBody=letter.body, MessageAttributes=attributes, **group)
     return True

@@ -10,8 +10,9 @@ from functions.forwarding.bots import store as bots
 from functions.forwarding.bots.store import Platform, StoredBot
 from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.store import StoredMapping
+from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
-from hub import connections, connectors, times
+from hub import connections, connectors, events, times
 from hub.events import Caller
 from tests.kook import TOKEN
 
@@ -125,3 +126,11 @@ def row(number: int = 1, **changes: Any) -> StoredMessage:
         updated_at=now,
     )
     return replace(made, **changes)
+
+
+def forwarded(tenant: str, **changes: Any) -> dict[str, Any]:
+    """The bus's event of a message that was forwarded; `changes` are those of its data."""
+    data = store.told(row(123, latency_ms=1200)) | {"timestamp": "2025-10-19T15:30:00.123Z"} | changes
+    name = "forward.failed" if data["status"] == "failed" else "forward.succeeded"
+    detail = events.event(name, caller(tenant), data)
+    return {"detail-type": name, "source": "hub.forwarding", "detail": detail}

@@ -1,4 +1,5 @@
-"""Answers of the support desk's agents, as the bus tells of them: each becomes messages to the contact who wrote, once.
+"""Answers of the support desk's agents, as the bus tells of them: each becomes messages to the contact who wrote, once,
+and what failed of it another message each time it is asked for again.
 
 They go out as any other: paced, retried, `failed` where their connection is gone or switched off or their platform
 refuses them; `metadata` names conversation and message.
@@ -19,6 +20,9 @@ from hub import batches, ids, times
 from hub.events import Caller
 from hub.store import keys, table
 from hub.telemetry import count, lambda_handler
+
+MAX_SENDINGS = 100
+"""Of an answer: the support desk asks for no more."""
 
 _KINDS: dict[str, Kind] = {"image": "image", "video": "video", "audio": "audio"}
 
@@ -58,9 +62,11 @@ class _Answer(_Told):
     attachments: list[_Attachment]
     reply_to: _Address
 
+    failed_message_ids: list[str] = []
+
 
 class _Event(_Told):
-    type: Literal["conversation.message"]
+    type: Literal["conversation.message", "conversation.message_retried"]
     tenant: Annotated[str, Field(pattern=keys.TENANT_PATTERN.pattern.replace(r"\A", "^").replace(r"\Z", "$"))]
     request_id: Annotated[str, Field(alias="requestId")]
     data: _Answer
@@ -68,7 +74,7 @@ class _Event(_Told):
 
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Take a batch of `conversation.message` from SQS, as the bus carries them; what is none becomes a dead letter."""
+    """Take a batch of answers from SQS, as the bus carries them; what is none becomes a dead letter."""
     return batches.take_each(event, _Event, _answer, within="detail")
 
 
@@ -83,19 +89,38 @@ def _answer(event: _Event) -> None:
 
 
 def _messages(event: _Event) -> Iterator[StoredMessage]:
-    """The messages that an answer makes: its text, and each of its files."""
+    """The messages that an answer makes: its text, and each of its files; again, those that failed."""
     told = event.data
-    if told.text.strip():
-        yield _message(event, 0, told.text, "text", None)
+    parts: list[tuple[int, str, Kind, Media | None]] = [(0, told.text, "text", None)] if told.text.strip() else []
     for number, file in enumerate(told.attachments, start=1):
-        yield _message(event, number, "", file.kind, {"url": file.url, "name": file.name})
+        parts.append((number, "", file.kind, {"url": file.url, "name": file.name}))
+    for number, text, kind, media in parts:
+        message_id: str | None = _derived(told, str(number))
+        if event.type == "conversation.message_retried":
+            message_id = _following(told, _derived(told, str(number)))
+        if message_id is not None:
+            yield _message(event, message_id, text, kind, media)
 
 
-def _message(event: _Event, number: int, text: str, kind: Kind, media: Media | None) -> StoredMessage:
+def _derived(told: _Answer, *parts: str) -> str:
+    # By the answer's own time: what comes again has the same id.
+    return ids.derived("msg", ids.milliseconds(told.message_id), told.message_id, *parts)
+
+
+def _following(told: _Answer, message_id: str) -> str | None:
+    """The id of the message that follows one that failed, which may itself have followed another."""
+    for _ in range(MAX_SENDINGS):
+        following = _derived(told, message_id)
+        if message_id in told.failed_message_ids:
+            return following
+        message_id = following
+    return None
+
+
+def _message(event: _Event, message_id: str, text: str, kind: Kind, media: Media | None) -> StoredMessage:
     told, now = event.data, times.now_ms()
     return StoredMessage(
-        # By the answer's own time: what comes again has the same id.
-        id=ids.derived("msg", ids.milliseconds(told.message_id), told.message_id, str(number)),
+        id=message_id,
         platform=told.reply_to.platform,
         connection_id=told.reply_to.integration_id,
         to=told.reply_to.contact_id,

@@ -6,11 +6,13 @@ from typing import Any
 from hub import events, ids, times
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.subject import Subject, request
+from tests.contract.conversations import failed_answer
 
 CONVERSATIONS = "functions.support.conversations.api"
 INBOUND = "functions.support.inbound"
 
 _ONE = "/v1/conversations/{conversation_id}"
+_RETRY = f"POST {_ONE}/messages/{{message_id}}/retry"
 _NEW = {"user_id": "user_123", "channel": "web", "initial_message": "你好，我想咨询产品"}
 _MESSAGE = {"text": "您好，请问需要什么帮助？", "sender": "agent", "sender_id": "agent_1"}
 
@@ -35,6 +37,7 @@ def subjects() -> list[Subject]:
         _on_conversation(f"PATCH {_ONE}", {"status": "closed"}, anew=True),
         _on_conversation(f"GET {_ONE}/messages"),
         _on_conversation(f"POST {_ONE}/messages", _MESSAGE),
+        Subject(_RETRY, CONVERSATIONS, _retry),
     ]
 
 
@@ -66,6 +69,11 @@ def _list(**query: str) -> Subject:
 
     note = f" ({', '.join(query)})" if query else ""
     return Subject(f"GET /v1/conversations{note}", CONVERSATIONS, events_of)
+
+
+def _retry(tenant: Tenant, _: str) -> Callable[[], Any]:
+    one = _new(tenant)
+    return lambda: tenant.event(_RETRY, conversation_id=one, message_id=failed_answer(tenant.name, one))
 
 
 def _on_conversation(route: str, body: Any = None, *, anew: bool = False) -> Subject:

@@ -122,7 +122,12 @@ def _releases(tenant: Tenant, _: str) -> Callable[[], Any]:
 
 def _batch(*bodies: str) -> dict[str, Any]:
     records = [
-        {"messageId": f"message-{number}", "receiptHandle": f"receipt-{number}", "body": body}
+        {
+            "messageId": f"message-{number}",
+            "receiptHandle": f"receipt-{number}",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
         for number, body in enumerate(bodies)
     ]
     return {"Records": records}

@@ -28,22 +28,25 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda of the template: its logical id, the module of its handler, the routes API Gateway sends it."""
+    """A Lambda of the template: its logical id, the module of its handler, its memory, the routes it answers."""
 
     name: str
     module: str
+    memory_mb: int
     routes: tuple[str, ...]
 
 
 def functions() -> list[Function]:
     """Every Lambda of the template."""
     made = []
+    usual = memory.TEMPLATE["Globals"]["Function"]["MemorySize"]
     for name, resource in memory.TEMPLATE["Resources"].items():
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         properties = resource["Properties"]
         routes = tuple(route for route, function in memory.ROUTES.items() if function == name)
-        made.append(Function(name, properties["Handler"].rpartition(".")[0], routes))
+        module = properties["Handler"].rpartition(".")[0]
+        made.append(Function(name, module, properties.get("MemorySize", usual), routes))
     return made
 
 
@@ -174,6 +177,8 @@ def deployed(receiver: str) -> Iterator[Deployment]:
         deployment = Deployment(environment)
         with (
             patch.object(api_jwt, "datetime", jwt_clock(deployment.now)),
+            # On a clock that stands still a wait for the next slot would be as long as all slots before it.
+            patch.object(time, "sleep", lambda _: None),
             patch.object(times, "now", deployment.now),
             patch.object(times, "now_ms", lambda: deployment.now() * 1000),
         ):

@@ -11,13 +11,22 @@ import yaml
 
 from tests.benchmarks.calls import Call, Calls
 from tests.benchmarks.cpu import Timing
-from tests.benchmarks.deployment import ROOT
+from tests.benchmarks.deployment import ROOT, functions
 from tests.benchmarks.measure import Sample
 
 DIRECTORY = Path(__file__).with_name("prices")
 GB = 1_000_000_000
 HTTP_API_METERED = 512 * 1024
 BATCH = 10
+
+_HEARING = {
+    "fan_out, 10 events": 10,
+    "plugins' fan_out, 10 events nobody listens to": 10,
+    "listen, 10 events that nobody forwards": 10,
+    "figures, 100 messages": 100,
+    "live push, 10 events, nobody listens": 10,
+}
+"""The workers that events of forwarding go to, and how many of them at a time."""
 
 Parts = dict[str, float]
 """Dollars per million by part."""
@@ -45,6 +54,7 @@ class Prices:
         self.name = path.name
         self.content: dict[str, Any] = json.loads(path.read_text())
         self.assumptions: dict[str, Any] = self.content["assumptions"]
+        self._memory = {one.module: one.memory_mb for one in functions()}
 
     def million(self, what: str) -> float:
         """Dollars of a million requests, units or transitions."""
@@ -59,7 +69,7 @@ class Prices:
     def duration_ms(self, sample: Sample, timing: Timing) -> int:
         """Milliseconds that Lambda bills: CPU at the function's share of a vCPU, and the waiting for each call."""
         waits: dict[str, float] = self.assumptions["call_ms"]
-        share: float = self.assumptions["lambda_vcpu"]
+        share = self._memory[sample.module] / float(self.assumptions["lambda_mb_per_vcpu"])
         waiting = sum(
             waits["dynamodb_transaction" if call.operation == "TransactWriteItems" else call.service]
             for call in sample.steady.made
@@ -74,7 +84,7 @@ class Prices:
 
     def invocation(self, sample: Sample, timing: Timing) -> Parts:
         """A million of a sample's requests, or of the pieces of its batches."""
-        gb_seconds = self.duration_ms(sample, timing) / 1000 * self.assumptions["lambda_memory_gb"]
+        gb_seconds = self.duration_ms(sample, timing) / 1000 * self._memory[sample.module] / 1024
         parts = {
             "Lambda requests": self.million("lambda_request"),
             "Lambda duration": gb_seconds
@@ -151,6 +161,7 @@ def costs(prices: Prices, samples: Mapping[str, Sample], timings: Mapping[str, T
         Cost("the same, one at a time", _path(prices, of, 1), None, "every Lambda is invoked for one message"),
         Cost("forwarded message", _forwarded(prices, of, BATCH), 5.00, "KOOK's callback, one mapping, batches of ten"),
         Cost("the same, one at a time", _forwarded(prices, of, 1), None, "a message every few seconds"),
+        Cost("who hears of its event", _heard(prices, of), None, "beside it, with nobody subscribed or listening"),
         Cost(
             "delivery that fails once",
             failing("deliver, 10 messages", 1, succeeds=True),
@@ -209,6 +220,13 @@ def _forwarded(prices: Prices, of: Any, size: int) -> Parts:
     published = of("publisher, 10 changes" if size > 1 else "publisher, 1 change")
     sent = {"transfer out": prices.bytes("data_transfer_out_gb", 900)}
     return _sum(callback | {"queues": 0.0}, forward, published, queue, sent)
+
+
+def _heard(prices: Prices, of: Any) -> Parts:
+    """An event of forwarding on its way from the bus through the queues of all whom the bus tells of it."""
+    request = prices.million("sqs_standard_request")
+    # Sent by the bus, then received and deleted in batches; the fan-out's own messages are the deliveries'.
+    return _sum(*(of(name) | {"queues": request + 2 * request / size} for name, size in _HEARING.items()))
 
 
 def _batched(worker: str, what: str, size: int) -> str:

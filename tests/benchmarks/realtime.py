@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hub import events, ids, times
-from hub.events import Caller
+from hub import ids, times
+from tests import forwarder
 from tests.benchmarks.deployment import Tenant
 from tests.benchmarks.subject import Subject
 
@@ -35,25 +35,8 @@ def _push(count: int) -> Callable[[Tenant, str], Callable[[], Any]]:
 
 def forwarded(tenant: str, number: int) -> dict[str, Any]:
     """A message of a queue: the event of one that was forwarded."""
-    data = {
-        "message_id": ids.new("msg"),
-        "number": 1,
-        "change": "message",
-        "status": "success",
-        "platform": ("discord", "telegram", "feishu")[number % 3],
-        "mapping_id": 1,
-        "bot_id": 1,
-        "kook_channel_id": "9876543210",
-        "target_channel": "discord_ch_789",
-        "sender_name": "用户A",
-        "message_type": "text",
-        "content": "测试消息",
-        "latency_ms": 1200,
-        "attempts": 1,
-        "provider_ids": ["1"],
-        "error": None,
-        "timestamp": times.iso_ms(times.now_ms()),
-        "version": 1,
-    }
-    detail = events.event("forward.succeeded", Caller(tenant, "", "", "msg_1"), data)
-    return {"messageId": str(number), "body": json.dumps({"detail-type": "forward.succeeded", "detail": detail})}
+    platform = ("discord", "telegram", "feishu")[number % 3]
+    event = forwarder.forwarded(
+        tenant, message_id=ids.new("msg"), platform=platform, timestamp=times.iso_ms(times.now_ms())
+    )
+    return {"messageId": str(number), "body": json.dumps(event)}

@@ -38,3 +38,21 @@ def listed(deployment: Deployment, query: str = "") -> list[str]:
     answer = deployment.call("GET", f"{CONVERSATIONS}?{query}")
     assert answer.status == 200, answer.text
     return [one["id"] for one in answer.json["data"]["items"]]
+
+
+def failed_answer(tenant: str, conversation: str) -> str:
+    """An agent's answer in a conversation, whose contact is on Telegram and got none of it."""
+    from functions.support.conversations import service, store
+    from functions.support.conversations.models import NewMessage
+    from hub import ids
+    from hub.events import Caller
+    from hub.store import table
+
+    caller = Caller(tenant, "enterprise", "agent_1", "req_1")
+    contact: Any = {"integration_id": "int_1", "platform": "telegram", "id": "42", "name": "张三"}
+    table.write(service.moved(caller, store.get(tenant, conversation, consistent=True), contact))
+    message = service.add_message(caller, conversation, NewMessage(sender="agent", text="您好"))["id"]
+    error = {"code": "403", "message": "Forbidden: bot was blocked by the user"}
+    failed: Any = {"status": "failed", "error": error}
+    store.deliver(tenant, conversation, message, ids.new("msg"), failed)
+    return message

@@ -212,7 +212,15 @@ def test_reads_need_read_changes_write_and_administration_admin() -> None:
         assert (key, route.permission) == (key, "admin" if route.path.startswith(administration) else expected)
 
 
-_OF_THE_SYSTEM = ("/api/logs/clear", "/api/system/start", "/api/system/stop", "/api/system/restart")
+_OF_THE_SYSTEM = (
+    "/api/backup/create",
+    "/api/backup/restore",
+    "/api/backup/{backup_id}",
+    "/api/logs/clear",
+    "/api/system/start",
+    "/api/system/stop",
+    "/api/system/restart",
+)
 
 
 def _made(deployment: Deployment, path: str) -> str:

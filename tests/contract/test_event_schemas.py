@@ -15,6 +15,7 @@ from local.openapi.deliveries import event_schemas
 from tests import forwarder
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
+from tests.contract.conversations import failed_answer
 from tests.kook import TOKEN, Kook
 
 SCHEMAS = event_schemas(memory.ROOT)
@@ -86,6 +87,16 @@ def _talk(caller: events.Caller) -> None:
     files = [NewAttachment(url="https://example.com/a.png", name="a.png", type="image/png")]
     service.add_message(caller, made, NewMessage(sender="agent", text="您好", attachments=files))
     service.change(caller, made, ConversationChange(status="closed", satisfaction=5), lambda _: None)
+    _fail_to_answer(caller)
+
+
+def _fail_to_answer(caller: events.Caller) -> None:
+    """An answer over a messaging connection that fails and is sent again."""
+    from functions.support.conversations import service
+    from functions.support.conversations.models import NewConversation
+
+    opened = service.create(caller, NewConversation(user_id="user_1", channel="telegram")).data["id"]
+    service.retry(caller, opened, failed_answer(caller.tenant, opened))
 
 
 def _resolve(caller: events.Caller) -> None:

@@ -17,6 +17,7 @@ from local.openapi.deliveries import event_schemas
 from local.openapi.examples import EXAMPLES
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, Reply
+from tests.contract.conversations import failed_answer
 from tests.contract.described import DESCRIPTION, OPERATIONS, RESOLVERS, validator
 from tests.contract.described_devices import use_devices
 from tests.contract.described_figures import use_forward_figures
@@ -245,6 +246,11 @@ def use_conversations(client: Client) -> None:
     client(f"POST {one}/messages", EXAMPLES["NewMessage"], conversation_id=made_id)
     for asked in ({"order": "asc"}, {"cursor": ""}, {"order": "up"}):
         client(f"GET {one}/messages", query=asked, conversation_id=made_id)
+    other = client("POST /v1/conversations", EXAMPLES["NewConversation"])["data"]["id"]
+    failed = failed_answer("acme", other)
+    for _ in range(2):
+        client(f"POST {one}/messages/{{message_id}}/retry", conversation_id=other, message_id=failed)
+    assert client.exchanges[-1].status == 422
     client(f"PATCH {one}", EXAMPLES["ConversationChange"], headers={"if-match": '"1"'}, conversation_id=made_id)
     assert client.exchanges[-1].status == 412
     client(f"PATCH {one}", EXAMPLES["ConversationChange"], headers={"if-match": '"2"'}, conversation_id=made_id)

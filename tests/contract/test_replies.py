@@ -138,6 +138,65 @@ def test_an_answer_shows_in_its_conversation_what_became_of_it(deployment: Deplo
     assert [one["delivery"] for one in shown] == [failed, {"status": "sent", "error": None}, None]
 
 
+def test_what_failed_of_an_answer_is_sent_again_and_nothing_else(deployment: Deployment) -> None:
+    refused = told({"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}, 403)
+    with Fake(refused, TAKEN, refused, TAKEN) as telegram:
+        integration = connect(deployment, "telegram", base_url=telegram.url)
+        opened = conversation(deployment, integration)
+        path = f"/v1/conversations/{opened}/messages"
+        files = [{"url": "https://example.com/a.png", "name": "a.png", "type": "image/png"}]
+        assert reply(answer(deployment, opened, text="在", attachments=files)) == []
+        sent()
+        assert inform() == []
+        [message, _] = deployment.call("GET", path).json["data"]["items"]
+        assert message["delivery"]["status"] == "failed"
+        for seen in ("failed", "sent"):
+            again = deployment.call("POST", f"{path}/{message['id']}/retry")
+            assert again.status == 200, again.text
+            assert again.json["data"] == message | {"delivery": {"status": "pending", "error": None}}
+            assert again.json["data"] == deployment.call("GET", path).json["data"]["items"][0]
+            memory.published()
+            queued = memory.received("MessagingRepliesQueue")
+            assert reply(queued) == reply(queued) == []
+            sent()
+            # What was told of those that failed may come once more.
+            assert inform() == inform() == []
+            assert deployment.call("GET", path).json["data"]["items"][0]["delivery"]["status"] == seen
+    assert len({(asked.path, asked.body) for asked in telegram.asked}) == 2
+    assert len(telegram.asked) == 4
+    (refusal,) = {deployment.call("POST", f"{path}/{message['id']}/retry").status for _ in range(2)}
+    assert refusal == 422
+
+
+def test_what_has_not_failed_is_not_sent_again(deployment: Deployment, other_tenant: Deployment) -> None:
+    integration = connect(deployment, "telegram")
+    opened = conversation(deployment, integration)
+    path = f"/v1/conversations/{opened}/messages"
+    answer(deployment, opened, text="在")
+    answered, customers = deployment.call("GET", path).json["data"]["items"]
+    for message in (answered, customers):
+        refused = deployment.call("POST", f"{path}/{message['id']}/retry")
+        assert (refused.status, refused.json["message"]) == (422, "消息没有发送失败,无需重发")
+    english = deployment.call("POST", f"{path}/{answered['id']}/retry", headers={"accept-language": "en"})
+    assert english.json["message"] == "The message has not failed: there is nothing to send again"
+    for caller, missing in ((deployment, f"{path}/msg_1/retry"), (other_tenant, f"{path}/{answered['id']}/retry")):
+        assert caller.call("POST", missing).status == 404
+    assert deployment.call("POST", "/v1/conversations/conv_1/messages/msg_1/retry").status == 404
+
+
+def test_a_closed_conversation_sends_nothing_again(deployment: Deployment) -> None:
+    integration = connect(deployment, "telegram")
+    opened = conversation(deployment, integration)
+    assert reply(answer(deployment, opened, text="在")) == []
+    deployment.call("DELETE", f"/v1/integrations/{integration}")
+    sent()
+    assert inform() == []
+    deployment.call("PATCH", f"/v1/conversations/{opened}", {"status": "closed"})
+    [message, _] = deployment.call("GET", f"/v1/conversations/{opened}/messages").json["data"]["items"]
+    refused = deployment.call("POST", f"/v1/conversations/{opened}/messages/{message['id']}/retry")
+    assert (refused.status, refused.json["message"]) == (422, "对话已关闭,客服需先重新打开")
+
+
 @pytest.mark.parametrize("noticed", ["heard", "sent"])
 def test_a_group_that_became_a_supergroup_keeps_its_conversation(deployment: Deployment, noticed: str) -> None:
     words = "Bad Request: group chat was upgraded to a supergroup chat"

@@ -1,10 +1,13 @@
 """From KOOK to three platforms on the running stack: in order, once, on each platform's terms, held and let go."""
 
 import json
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
+from functions.forwarding.delivery import leases
 from tests.contract.connectors.fakes import Reply, told
 from tests.e2e.forwarding import PLATFORMS, World, message_id, text
 from tests.e2e.listening import Listener, Listeners
@@ -103,6 +106,24 @@ def test_what_is_said_is_pushed_with_its_latency_and_so_is_the_status_when_a_map
         eventually(lambda: counts(listener) == (0, 0, 3, 3), "that its account is gone", 60, 0.2)
         status = api.get("/api/system/status").json()
         assert {**pushed(listener, "status")[-1], "uptime_seconds": 0} == {**status, "uptime_seconds": 0}
+
+
+def test_a_forwarder_that_is_killed_at_work_gives_its_messages_back_within_a_lease(
+    api: Client, stack: RunningStack
+) -> None:
+    with World(api, 1) as world:
+        hanging, discord = Event(), world.platforms["discord"]
+        discord.trouble = lambda _: None if hanging.wait(8) else DOWN
+        world.say(0, 1)
+        eventually(lambda: discord.asked, "the message is on its way", 60)
+        # A lease is taken after a second; the queue itself would show the message after 450.
+        time.sleep(3)
+        assert stack.kill("ForwardFunction") >= 1
+        killed = time.monotonic()
+        discord.trouble = lambda _: None
+        eventually(lambda: world.arrived(0, "discord") == [1], "it comes again", leases.SECONDS + 30, 0.2)
+        assert time.monotonic() - killed > 5, "nobody gave it back before"
+        eventually(lambda: len(rows(api, "success")) == len(PLATFORMS), "a row for each", 60, 0.5)
 
 
 def pushed(listener: Listener, kind: str) -> list[dict[str, Any]]:

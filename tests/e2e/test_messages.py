@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
-from tests.contract.messaging import wrote
-from tests.contract.test_contacts import WeChat
+from tests.contract.connectors.followed import WeChat
+from tests.contract.messaging import moved, wrote
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
@@ -154,6 +154,22 @@ def test_what_somebody_writes_comes_to_the_desk_and_the_answer_to_them(api: Clie
         [failed] = api.get(f"{PATH}?status=failed").json()
         assert failed["error"] == {"code": "403", "message": "Forbidden: bot was blocked by the user"}
         assert failed["metadata"]["conversationId"] == conversation["id"]
+
+        def deliveries() -> list[Any]:
+            return [one["delivery"] for one in api.get(f"{messages}?order=asc").json()["data"]["items"]]
+
+        expected = [None, {"status": "sent", "error": None}, {"status": "failed", "error": failed["error"]}]
+        eventually(lambda: deliveries() == expected, "what became of the answers", seconds=60)
+        telegram.will(taken(3, 16505551234))
+        newest = api.get(messages).json()["data"]["items"][0]["id"]
+        assert api.post(f"{messages}/{newest}/retry").json()["data"]["delivery"]["status"] == "pending"
+        eventually(lambda: deliveries()[2] == {"status": "sent", "error": None}, "the second try", seconds=60)
+
+        # The group becomes a supergroup, and goes on where it was.
+        moved_on = moved(16505551234, -100123)
+        headers = {**moved_on.headers, "Content-Type": "application/json", "Authorization": ""}
+        assert api.request("POST", callback, data=moved_on.body, headers=headers).status_code == 200
+        eventually(lambda: [one["contact"]["id"] for one in conversations()] == ["-100123"], "the new id", seconds=60)
     for queue in ("MessagingHeard", "MessagingReplies", "SupportInbound"):
         assert stack.waiting(f"{queue}DeadLetterQueue") == 0
 

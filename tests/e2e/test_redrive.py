@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.contract.memory import TEMPLATE
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import ROOT, Client, RunningStack, without_proxy
+from tests.unit.samples import sample
 
 DELIVERIES, DEAD_DELIVERIES = "WebhookSlowDeliveryQueue", "WebhookSlowDeliveryDeadLetterQueue"
 """The lane of endpoints that nothing is known of yet."""
@@ -117,6 +119,41 @@ def test_an_event_that_was_put_aside_arrives(
     (arrived,) = eventually(lambda: inbox.about(queue), "the event")
     assert arrived.event["data"] == told["data"]
     assert told["id"] not in redrive(stack)
+
+
+def of_the_template() -> dict[str, tuple[str, str]]:
+    """Of every dead-letter queue that functions have, the queue that fails into it and a message that is taken."""
+    dead: dict[str, str] = {
+        name: policy["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for name, resource in TEMPLATE["Resources"].items()
+        if (policy := resource.get("Properties", {}).get("RedrivePolicy"))
+    }
+    found: dict[str, tuple[str, str]] = {}
+    for function, resource in TEMPLATE["Resources"].items():
+        for event_source in resource.get("Properties", {}).get("Events", {}).values():
+            if event_source["Type"] == "SQS":
+                queue = event_source["Properties"]["Queue"]["Fn::GetAtt"][0]
+                found[dead[queue]] = (queue, sample(function)["Records"][0]["body"])
+    assert found.keys() == {*dead.values()}
+    return found
+
+
+@pytest.mark.slow
+def test_letters_of_every_queue_go_back_and_are_taken(stack: RunningStack) -> None:
+    letters = of_the_template()
+    for dead, (queue, body) in letters.items():
+        fifo = {"MessageGroupId": "a", "MessageDeduplicationId": "a"} if queue == "ForwardQueue" else {}
+        put(stack, dead, body, **fifo)
+    printed = redrive(stack, "--send", *letters)
+    for dead, (queue, _) in letters.items():
+        assert f"{dead}: 1 to {queue}" in printed
+
+    def left() -> list[str]:
+        return [queue for queue, _ in letters.values() if stack.waiting(queue)]
+
+    # What a function does not take stays in flight, until it dies again.
+    eventually(lambda: left() == [], "every letter taken", seconds=120)
+    assert [dead for dead in letters if stack.waiting(dead)] == []
 
 
 def test_what_cannot_be_sent_back_stays_and_is_said(stack: RunningStack, api: Client) -> None:

@@ -42,6 +42,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/conversations/{conversation_id}": {"status": "closed"},
     "GET /v1/conversations/{conversation_id}/messages": None,
     "POST /v1/conversations/{conversation_id}/messages": {"sender": "agent", "text": "stolen"},
+    "POST /v1/conversations/{conversation_id}/messages/{message_id}/retry": None,
     "GET /v1/customers/exports/{export_id}": None,
     "GET /v1/customers/imports/{import_id}": None,
     "GET /v1/customers/imports/{import_id}/errors": None,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.sign_in_server import Server, running
-from tests.unit.samples import accept, sample
+from tests.unit.samples import know, sample
 
 
 @pytest.fixture
@@ -25,4 +25,4 @@ def tenant(server: Server) -> str:
 @pytest.fixture
 def sample_key(aws: None) -> None:
     """The API key that the samples of requests carry."""
-    accept(sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer "))
+    know(sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer "), "admin")

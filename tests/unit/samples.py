@@ -34,8 +34,8 @@ def invoke(function: str) -> Any:
     return getattr(importlib.import_module(module), name)(sample(function), context)
 
 
-def accept(key: str, permission: str = "admin") -> str:
-    """Have an API key be one of the tenant `default`; what its credential is found by."""
+def know(key: str, *permissions: str) -> str:
+    """Have the tenant of the samples an API key; answers with what it is found by."""
     from hub import auth
     from hub.store import table
 
@@ -46,7 +46,7 @@ def accept(key: str, permission: str = "admin") -> str:
         credential_id="ak_sample",
         kind="api_key",
         plan="enterprise",
-        permissions=[permission],
+        permissions=list(permissions),
         expires_at=None,
     )
     table.write(table.Put(table.activity(), credential))

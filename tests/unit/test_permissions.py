@@ -15,6 +15,7 @@ import pytest
 
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
+from tests.contract.conversations import failed_answer
 from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import App, Browser, Pkce, Server
 from tests.unit.granting import Work, granted
@@ -174,6 +175,8 @@ def test_conversations(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     message = {"sender": "agent", "text": "b"}
     work.request("POST /v1/conversations/{conversation_id}/messages", message, conversation_id=made)
     work.request("GET /v1/conversations/{conversation_id}/messages", conversation_id=made)
+    retry = "POST /v1/conversations/{conversation_id}/messages/{message_id}/retry"
+    work.request(retry, conversation_id=made, message_id=failed_answer("default", made))
     work.request("PATCH /v1/conversations/{conversation_id}", {"status": "closed"}, conversation_id=made)
     refused = work.run(work.event("POST /v1/conversations/{conversation_id}/messages", message, conversation_id=made))
     assert refused["statusCode"] == 422

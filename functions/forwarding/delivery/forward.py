@@ -3,24 +3,27 @@
 What has to wait goes back to the queue with all that is behind it, and is seen again when its wait is over.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from functools import cache
 from threading import Lock
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.forwarding import captured, state
 from functions.forwarding.bots import store as bots
 from functions.forwarding.captured import Captured
+from functions.forwarding.delivery import leases
 from functions.forwarding.delivery.groups import Group, Standing, target_of
+from functions.forwarding.delivery.leases import Received
 from functions.forwarding.mappings import store as mappings
 from functions.forwarding.mappings.store import StoredMapping
 from functions.forwarding.messages import store
-from hub import aws, queues, settings, times
+from hub import queues, times
 from hub.errors import Unavailable
 from hub.store import items, keys, sequences, table
-from hub.telemetry import count, lambda_handler
+from hub.telemetry import lambda_handler
 
 BUDGET_MS = 12_000
 """After which a run begins nothing more. What it has begun ends within a minute, an upload included."""
@@ -28,24 +31,7 @@ BUDGET_MS = 12_000
 PATIENCE_SECONDS = 1.0
 """After which mappings that are done do not wait for those of the same batch that are not: their next messages come."""
 
-MAX_WAIT_SECONDS = 900
 _CHUNK = 100
-
-
-@dataclass(frozen=True)
-class QueueSettings:
-    """The queue that the messages come from."""
-
-    forward_queue_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    """A message of the batch: SQS's id of it, what deletes it, and what it says."""
-
-    id: str
-    receipt: str
-    one: Captured
 
 
 @lambda_handler
@@ -53,12 +39,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Take a batch of a FIFO queue."""
     until = times.now_ms() + BUDGET_MS
     messages, broken = queues.read(event, "tenant", "mapping_id", "kind")
-    receipts = {record["messageId"]: record["receiptHandle"] for record in event["Records"]}
-    groups: dict[tuple[str, str], list[_Received]] = {}
+    records = {record["messageId"]: record for record in event["Records"]}
+    groups: dict[tuple[str, str], list[Received]] = {}
     for message_id, told in messages.items():
         one = captured.read(told)
-        groups.setdefault((one.tenant, one.mapping_id), []).append(_Received(message_id, receipts[message_id], one))
-    standings = _standings([received.one for some in groups.values() for received in some])
+        groups.setdefault((one.tenant, one.mapping_id), []).append(leases.received(records[message_id], one))
+    everyone = [received for some in groups.values() for received in some]
+    try:
+        standings = _standings([received.one for received in everyone])
+    except (Unavailable, BotoCoreError, ClientError):
+        leases.fail(everyone)
+        raise
     numbers = _Numbers(standings, groups)
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         running = {
@@ -69,34 +60,41 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return queues.failures([*broken, *again])
 
 
-def _go(group: Group, some: Sequence[_Received]) -> tuple[list[_Received], list[_Received]]:
+def _go(group: Group, some: Sequence[Received]) -> tuple[list[Received], list[Received]]:
     """What of a group is done, and what comes again."""
     done, until = group.go([received.one for received in some])
     again = list(some[done:])
     if again:
-        _put_off(again, until)
+        leases.put_off(again, until)
     return list(some[:done]), again
 
 
-def _ended(running: Mapping[Future[tuple[list[_Received], list[_Received]]], Sequence[_Received]]) -> list[str]:
+def _ended(running: Mapping[Future[tuple[list[Received], list[Received]]], Sequence[Received]]) -> list[str]:
     """Wait for all groups; tells which messages come again. One that fails keeps no other from being done."""
     again: list[str] = []
     failed: list[BaseException] = []
+    renewed = float("-inf")
     finished, others = wait(running, timeout=PATIENCE_SECONDS)
     # None may have ended by then: each is asked what became of its messages, or they would count as done.
     while finished or others:
-        done: list[_Received] = []
+        done: list[Received] = []
         for one in finished:
             error = one.exception()
             if error is not None:
                 failed.append(error)
+                leases.fail(running[one])
                 continue
             ended, left = one.result()
             done += ended
             again += [received.id for received in left]
         if others or failed:
-            _let_go(done)
-        finished, others = wait(others, return_when=FIRST_COMPLETED) if others else (set(), set())
+            leases.end(done)
+        if others and time.monotonic() - renewed >= leases.RENEWED_SECONDS:
+            leases.renew([received for one in others for received in running[one]])
+            renewed = time.monotonic()
+        finished, others = (
+            wait(others, timeout=leases.RENEWED_SECONDS, return_when=FIRST_COMPLETED) if others else (set(), set())
+        )
     if failed:
         raise failed[0]
     return again
@@ -104,27 +102,8 @@ def _ended(running: Mapping[Future[tuple[list[_Received], list[_Received]]], Seq
 
 def _wake_again(one: Captured) -> None:
     """Have what is held back go on in another run: behind what came meanwhile, which is held back until then."""
-    if queues.send(_settings().forward_queue_url, [captured.message(one)]):
+    if queues.send(leases.queue_url(), [captured.message(one)]):
         raise Unavailable
-
-
-def _put_off(some: Sequence[_Received], until: int) -> None:
-    """Have messages come again at a time (epoch ms), the later ones not before the first."""
-    seconds = min(max(0, -(-(until - times.now_ms()) // 1000)), MAX_WAIT_SECONDS)
-    count("ForwardsPutOff", len(some))
-    entries: Any = [
-        {"Id": str(position), "ReceiptHandle": one.receipt, "VisibilityTimeout": seconds}
-        for position, one in enumerate(some)
-    ]
-    # What cannot be changed comes again when its time is up.
-    aws.sqs().change_message_visibility_batch(QueueUrl=_settings().forward_queue_url, Entries=entries)
-
-
-def _let_go(done: Sequence[_Received]) -> None:
-    """Delete messages now, which Lambda does only when the whole batch has ended."""
-    if done:
-        entries: Any = [{"Id": str(position), "ReceiptHandle": one.receipt} for position, one in enumerate(done)]
-        aws.sqs().delete_message_batch(QueueUrl=_settings().forward_queue_url, Entries=entries)
 
 
 def _standings(things: Sequence[Captured]) -> dict[tuple[str, str], Standing]:
@@ -178,7 +157,7 @@ class _Numbers:
     """Numbers of rows that are new: of a batch's taken together, when the first is needed."""
 
     def __init__(
-        self, standings: Mapping[tuple[str, str], Standing], groups: Mapping[tuple[str, str], Iterable[_Received]]
+        self, standings: Mapping[tuple[str, str], Standing], groups: Mapping[tuple[str, str], Iterable[Received]]
     ) -> None:
         self._lock = Lock()
         self._expected: dict[str, int] = {}
@@ -200,8 +179,3 @@ class _Numbers:
                 first = store.numbered(tenant, number)
                 left += range(first, first + number)
             return left.pop(0)
-
-
-@cache
-def _settings() -> QueueSettings:
-    return settings.load(QueueSettings)

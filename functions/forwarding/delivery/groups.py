@@ -50,6 +50,7 @@ class Group:
         self._until = until
         self._slots: list[int] = []
         self._left = 1
+        self._ended: set[tuple[str, str]] = set()
 
     def go(self, things: Sequence[Captured]) -> tuple[int, int]:
         """Take things in order; tells how many are done, and until when (epoch ms) the others wait."""
@@ -116,7 +117,7 @@ class Group:
         if one.kind == "edit" or one.kind == "delete":
             return self._change(one, one.kind, left)
         row = self._standing.rows.get(one.place)
-        if row and row.status != "pending":
+        if one.place in self._ended or (row and row.status != "pending"):
             count("MessagesSeenAgain")
             return None
         if self._standing.mapping is None:
@@ -130,6 +131,9 @@ class Group:
         self._left = left + len(parts) - 1
         outcome = attempts.send(target, one, parts, before, row, self._slot)
         self._standing.rows.pop(one.place, None)
+        if outcome is None:
+            # Rows were read before the first of the batch: a second copy of this one has none.
+            self._ended.add(one.place)
         return outcome
 
     def _change(self, one: Captured, kind: Literal["edit", "delete"], left: int) -> Outcome:

@@ -25,6 +25,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "conversation.updated": ("会话已更新", "Conversation changed"),
     "conversation.closed": ("会话已关闭", "Conversation closed"),
     "conversation.message": ("会话有新消息", "New message in a conversation"),
+    "conversation.message_retried": ("会话消息重新发送", "Message of a conversation sent again"),
     "ticket.created": ("新的工单", "New ticket"),
     "ticket.updated": ("工单已更新", "Ticket changed"),
     "ticket.resolved": ("工单已解决", "Ticket resolved"),

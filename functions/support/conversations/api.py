@@ -57,6 +57,12 @@ def add_message(request: Request, conversation_id: str, body: NewMessage) -> Mes
     return service.add_message(request.caller, conversation_id, body)
 
 
+@api.post("/v1/conversations/{conversation_id}/messages/{message_id}/retry")
+def retry_message(request: Request, conversation_id: str, message_id: str) -> Message:
+    """Send again what failed of an agent's answer; what arrived is not sent twice."""
+    return service.retry(request.caller, conversation_id, message_id)
+
+
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one request."""

@@ -116,6 +116,30 @@ def add_message(caller: Caller, conversation_id: str, wanted: NewMessage) -> Mes
     return versioned.retried(once)
 
 
+def retry(caller: Caller, conversation_id: str, message_id: str) -> Message:
+    """Have what failed of an answer sent again: all of it, or those of its files that did.
+
+    Raises `Unprocessable` where nothing failed, or where the conversation is closed.
+    """
+    conversation = store.get(caller.tenant, conversation_id, consistent=True)
+    message = store.message(caller.tenant, conversation_id, message_id)
+    sendings = message.sendings or {}
+    failed = [name for name, one in sendings.items() if one["status"] == "failed" and not one["is_retried"]]
+    if not failed:
+        raise Unprocessable("delivery_not_failed")
+    if conversation.status == "closed":
+        raise Unprocessable("conversation_closed")
+    if len(sendings) + len(failed) > store.MAX_SENDINGS:
+        raise Unprocessable("quota_exceeded", limit=store.MAX_SENDINGS)
+    told = {**_told_message(conversation, message), "failed_message_ids": failed}
+    try:
+        store.retry(caller.tenant, message, failed, events.event("conversation.message_retried", caller, told))
+    except table.ConditionFailed:
+        raise Conflict from None
+    left = {name: one for name, one in sendings.items() if name not in failed}
+    return shown_message(replace(message, sendings=left))
+
+
 def after_message(before: StoredConversation, message: StoredMessage) -> StoredConversation:
     """A conversation with one more message: a customer's begins the waiting, an agent's ends it; either is activity."""
     now = times.now_ms()
@@ -157,19 +181,8 @@ def creation(caller: Caller, conversation: StoredConversation) -> table.Put:
 
 def addition(caller: Caller, conversation: StoredConversation, message: StoredMessage) -> table.Put:
     """The write of a message; an agent's over a messaging connection says where it is to go."""
-    contact = conversation.contact if message.sender == "agent" else None
-    told = {
-        "conversation_id": conversation.id,
-        "message_id": message.id,
-        "sender": {"type": message.sender, "id": message.sender_id},
-        "text": message.text,
-        "attachments": message.attachments,
-        "channel": conversation.channel,
-        "created_at": times.iso(message.created_at / 1000),
-        "response_seconds": message.response_seconds,
-        "reply_to": None if contact is None else _address(contact),
-    }
-    return store.addition(caller.tenant, message, events.event("conversation.message", caller, told))
+    told = events.event("conversation.message", caller, _told_message(conversation, message))
+    return store.addition(caller.tenant, message, told)
 
 
 def shown(conversation: StoredConversation) -> Conversation:
@@ -209,9 +222,11 @@ def shown_message(message: StoredMessage) -> Message:
 
 
 def _delivery(message: StoredMessage) -> MessageDelivery | None:
-    if message.deliveries is None:
+    if message.sendings is None:
         return None
-    told = list(message.deliveries.values())
+    told: list[MessageDelivery] = [
+        {"status": one["status"], "error": one["error"]} for one in message.sendings.values() if not one["is_retried"]
+    ]
     if len(told) < bool(message.text.strip()) + len(message.attachments):
         told.append({"status": "pending", "error": None})
     return next((one for one in told if one["status"] == "failed"), min(told, key=lambda one: RANK[one["status"]]))
@@ -245,7 +260,7 @@ def _new_message(caller: Caller, conversation: StoredConversation, wanted: NewMe
         attachments=wanted.files,
         created_at=now,
         response_seconds=waited,
-        deliveries={} if wanted.sender == "agent" and conversation.contact else None,
+        sendings={} if wanted.sender == "agent" and conversation.contact else None,
     )
 
 
@@ -258,6 +273,22 @@ def _told(conversation: StoredConversation) -> dict[str, Any]:
     """A conversation as its events show it."""
     data: dict[str, Any] = {**shown(conversation)}
     return {"conversation_id": data.pop("id"), **data}
+
+
+def _told_message(conversation: StoredConversation, message: StoredMessage) -> dict[str, Any]:
+    """A message as its events show it."""
+    contact = conversation.contact if message.sender == "agent" else None
+    return {
+        "conversation_id": conversation.id,
+        "message_id": message.id,
+        "sender": {"type": message.sender, "id": message.sender_id},
+        "text": message.text,
+        "attachments": message.attachments,
+        "channel": conversation.channel,
+        "created_at": times.iso(message.created_at / 1000),
+        "response_seconds": message.response_seconds,
+        "reply_to": None if contact is None else _address(contact),
+    }
 
 
 def _address(contact: Contact) -> dict[str, str]:

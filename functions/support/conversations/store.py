@@ -7,7 +7,6 @@ from typing import Any
 
 from functions.support import totals
 from functions.support.conversations.models import (
-    MAX_ATTACHMENTS,
     STATUSES,
     Attachment,
     Channel,
@@ -26,8 +25,8 @@ from hub.store.items import Item
 KIND = "CONVERSATION"
 MESSAGES = "MESSAGE"
 _STATUS, _CHANNEL, _USER, _ASSIGNEE = (f"{KIND}_{by}" for by in ("STATUS", "CHANNEL", "USER", "ASSIGNEE"))
-MAX_PARTS = 1 + MAX_ATTACHMENTS
-"""A message goes out as its text, and each of its files."""
+MAX_SENDINGS = 100
+"""Messages that one goes out as: its text and each of its files, each as often as it is tried again."""
 
 _LATEST_MS = 2**48 - 1
 """The last time that an id can tell."""
@@ -54,11 +53,17 @@ class StoredConversation:
     contact: Contact | None = None
 
 
+class Sending(MessageDelivery):
+    """What became of a message that another goes out as; one that was tried again is another's by then."""
+
+    is_retried: bool
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message; `created_at` in epoch milliseconds.
 
-    `deliveries` is what became of each message that it goes out as, by its id, as far as has been told.
+    `sendings` is what became of each message that it goes out as, by its id, as far as has been told.
     """
 
     id: str
@@ -69,7 +74,7 @@ class StoredMessage:
     attachments: list[Attachment]
     created_at: int
     response_seconds: int | None = None
-    deliveries: Mapping[str, MessageDelivery] | None = None
+    sendings: Mapping[str, Sending] | None = None
 
 
 def creation(tenant: str, conversation: StoredConversation, events: Sequence[Mapping[str, Any]]) -> table.Put:
@@ -88,7 +93,7 @@ def replacement(
 def addition(tenant: str, message: StoredMessage, event: Mapping[str, Any]) -> table.Put:
     """The write of a new message."""
     item = {
-        **keys.belonging(tenant, MESSAGES, message.conversation_id, message.id),
+        **_message_key(tenant, message.conversation_id, message.id),
         **items.attributes(message, "conversation_id"),
         "events": [event],
     }
@@ -97,19 +102,35 @@ def addition(tenant: str, message: StoredMessage, event: Mapping[str, Any]) -> t
 
 def deliver(tenant: str, conversation_id: str, message_id: str, sent_as: str, now: MessageDelivery) -> None:
     """Note what became of a message that another goes out as; what is no news, or of none that goes out, is not."""
-    place = keys.belonging(tenant, MESSAGES, conversation_id, message_id)
     behind: dict[str, str] = {one: one for one, rank in RANK.items() if rank < RANK[now["status"]]}
-    known = f"#deliveries.#{sent_as}"
+    known = f"#sendings.#{sent_as}"
     update = table.Update(
         table.entities(),
-        place,
+        _message_key(tenant, conversation_id, message_id),
         f"SET {known} = :now",
-        f"attribute_exists(#deliveries) AND attribute_not_exists({known}) AND size(#deliveries) < :most"
+        f"attribute_exists(#sendings) AND attribute_not_exists({known}) AND size(#sendings) < :most"
         f" OR {known}.#status IN ({', '.join(f':{one}' for one in behind)})",
-        {"now": now, "most": MAX_PARTS, **behind},
+        {"now": {**now, "is_retried": False}, "most": MAX_SENDINGS, **behind},
     )
     with suppress(table.ConditionFailed):
         table.write(update)
+
+
+def retry(tenant: str, message: StoredMessage, failed: Sequence[str], event: Mapping[str, Any]) -> None:
+    """Note that what failed of a message is tried again, with its event. Raises `ConditionFailed` where it is."""
+    changes = ", ".join(f"#sendings.#{one}.#is_retried = :true" for one in failed)
+    still = " AND ".join(
+        f"#sendings.#{one}.#status = :failed AND #sendings.#{one}.#is_retried = :false" for one in failed
+    )
+    place = _message_key(tenant, message.conversation_id, message.id)
+    values = {"events": [event], "true": True, "false": False, "failed": "failed"}
+    table.write(table.Update(table.entities(), place, f"SET #events = :events, {changes}", still, values))
+
+
+def message(tenant: str, conversation_id: str, message_id: str) -> StoredMessage:
+    """Read a message as it is right now. Raises `NotFound`."""
+    item = table.required(table.entities(), _message_key(tenant, conversation_id, message_id), consistent=True)
+    return items.entity(StoredMessage, item, conversation_id=conversation_id)
 
 
 def get(tenant: str, conversation_id: str, *, consistent: bool = False) -> StoredConversation:
@@ -137,6 +158,10 @@ def messages(tenant: str, conversation_id: str, wanted: MessageParameters) -> pa
     if not found.items:
         get(tenant, conversation_id)
     return found.holding(items.entity(StoredMessage, item, conversation_id=conversation_id) for item in found.items)
+
+
+def _message_key(tenant: str, conversation_id: str, message_id: str) -> keys.Key:
+    return keys.belonging(tenant, MESSAGES, conversation_id, message_id)
 
 
 def _queries(tenant: str, wanted: ConversationParameters) -> list[table.Query]:

@@ -28,6 +28,7 @@ AREAS: dict[str, str] = {
     "conversation.updated": "support",
     "conversation.closed": "support",
     "conversation.message": "support",
+    "conversation.message_retried": "support",
     "ticket.created": "support",
     "ticket.updated": "support",
     "ticket.resolved": "support",

@@ -5,29 +5,17 @@ from typing import Any
 
 import pytest
 
-from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots.store import StoredBot
 from functions.forwarding.mappings.store import StoredMapping
 from tests import forwarder
-from tests.unit.forwarding.flow import discord, telegram, worker
+from tests.unit.forwarding.flow import account, discord, quick, telegram, worker
 
-__all__ = ["discord", "telegram", "worker"]
+__all__ = ["account", "discord", "quick", "telegram", "worker"]
 
 TENANT = "acme"
 CALLER = forwarder.caller(TENANT)
 
 Maker = Callable[..., Any]
-
-
-@pytest.fixture
-def account(aws: None) -> Maker:
-    """Makes an account that nobody has started."""
-
-    def make(email: str = "user@example.com", **more: Any) -> StoredAccount:
-        never: dict[str, Any] = {"status": "offline", "is_started": False, "bot_user_id": None, "bot_name": None}
-        return forwarder.new_account(tenant=TENANT, email=email, **{**never, "last_active": None, **more})
-
-    return make
 
 
 @pytest.fixture

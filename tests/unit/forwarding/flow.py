@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots.store import StoredBot
-from functions.forwarding.delivery import forward
+from functions.forwarding.capture import intake
+from functions.forwarding.delivery import forward, leases
 from functions.forwarding.messages import store
 from functions.forwarding.messages.store import StoredMessage
-from hub import ids, times
+from hub import ids, pacing, times
+from hub.connectors import callbacks
 from hub.store import paging, sequences
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, Reply, told
-from tests.forwarder import CHANNEL, VERIFY_TOKEN, caller, new_bot
+from tests.forwarder import CHANNEL, VERIFY_TOKEN, caller, new_account, new_bot
 
 CALLER = caller()
 
@@ -29,6 +32,16 @@ def telegram_bot(fake: Fake) -> StoredBot:
     """A bot of a Telegram that is a fake."""
     token = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
     return new_bot("telegram", {"bot_token": token, "chat_id": "-100123", "base_url": fake.url})
+
+
+def capture(account: StoredAccount, *events: dict[str, Any]) -> int:
+    """Have an account hear events of KOOK's."""
+    return intake.take("default", account, callbacks.readable(intake.heard, events))
+
+
+def contents(fake: Fake) -> list[str]:
+    """What a Discord was told."""
+    return [asked.json["content"] for asked in fake.asked]
 
 
 def said_event(number: int, content: str = "", *, channel: str = CHANNEL, **more: Any) -> dict[str, Any]:
@@ -81,6 +94,19 @@ def discord_took(number: int = 1) -> Reply:
     return told({"id": str(number), "channel_id": "1", "type": 0, "content": ""})
 
 
+def records(batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages of SQS's as Lambda hands them over."""
+    return [
+        {
+            "messageId": one["MessageId"],
+            "receiptHandle": one["ReceiptHandle"],
+            "body": one["Body"],
+            "attributes": one["Attributes"],
+        }
+        for one in batch
+    ]
+
+
 class Lambda:
     """Lambda's part of the queue: takes a batch, and deletes of it what the function does not report.
 
@@ -91,13 +117,13 @@ class Lambda:
         self._sqs = memory.client("sqs")
         self._url = self._sqs.get_queue_url(QueueName="ForwardQueue.fifo")["QueueUrl"]
         self._waiting: list[tuple[int, str]] = []
-        put_off = forward._put_off
+        put_off = leases.put_off
 
         def note(some: Any, until: int) -> None:
             put_off(some, until)
             self._waiting += [(until, one.receipt) for one in some]
 
-        monkeypatch.setattr(forward, "_put_off", note)
+        monkeypatch.setattr(leases, "put_off", note)
 
     def put(self, body: str) -> None:
         """Put a message into the queue that it has forgotten to have had."""
@@ -131,10 +157,7 @@ class Lambda:
 
     def take(self, batch: Sequence[dict[str, Any]]) -> list[str]:
         """Run the function over a batch; answers with the ids of messages that come again."""
-        records = [
-            {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]} for one in batch
-        ]
-        answer = forward.handler({"Records": records}, SimpleNamespace(aws_request_id="a"))
+        answer = forward.handler({"Records": records(batch)}, SimpleNamespace(aws_request_id="a"))
         failed = [one["itemIdentifier"] for one in answer["batchItemFailures"]]
         done = [one["ReceiptHandle"] for one in batch if one["MessageId"] not in failed]
         for start in range(0, len(done), 10):
@@ -150,6 +173,19 @@ class Lambda:
             for one in batch:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=one["ReceiptHandle"])
         return found
+
+
+@pytest.fixture
+def account(aws: None) -> StoredAccount:
+    """An account that is started."""
+    return new_account()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots come at once, but where a target asked for patience."""
+    reserve = pacing.reserve
+    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, disco
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
 
-@pytest.fixture
-def account(aws: None) -> StoredAccount:
-    return new_account()
-
-
 def encrypted(event: dict[str, Any], key: str = ENCRYPT_KEY) -> bytes:
     """A callback's body as KOOK sends it; that khl.py reads it shows that it is right."""
     raw = json.dumps({"s": 0, "d": event, "sn": 0}, ensure_ascii=False).encode()

@@ -1,45 +1,40 @@
 """What was captured goes out in order, once, on the target's terms, and says what became of it."""
 
+import json
 import time
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.forwarding import gate
 from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
-from functions.forwarding.delivery import attempts, forward
+from functions.forwarding.delivery import attempts, forward, leases
 from functions.forwarding.mappings import store as mappings
-from hub import pacing
+from hub import aws
 from hub.connectors import callbacks
+from hub.errors import Unavailable
 from hub.store import table
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
+from tests.contract.memory import TEMPLATE
 from tests.forwarder import caller, new_account, new_bot, new_mapping
-from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, rows, said_event, telegram_bot
+from tests.unit.forwarding.flow import (
+    Lambda,
+    capture,
+    changed_event,
+    contents,
+    discord_bot,
+    discord_took,
+    rows,
+    said_event,
+    telegram_bot,
+)
 
 pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slots come at once, but where a target asked for patience."""
-    reserve = pacing.reserve
-    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
-
-
-@pytest.fixture
-def account(aws: None) -> StoredAccount:
-    return new_account()
-
-
-def capture(account: StoredAccount, *events: dict[str, object]) -> int:
-    return intake.take("default", account, callbacks.readable(intake.heard, events))
-
-
-def contents(fake: Fake) -> list[str]:
-    return [asked.json["content"] for asked in fake.asked]
 
 
 def limited(seconds: float) -> Reply:
@@ -325,6 +320,84 @@ def test_a_mapping_that_cannot_be_worked_on_keeps_no_other_from_being_done(
     with pytest.raises(KeyError):
         worker.take(batch)
     assert [row.target_platform for row in rows()] == ["telegram"]
+
+
+def test_what_is_worked_on_for_longer_is_held_from_lease_to_lease(
+    worker: Lambda, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "RENEWED_SECONDS", 0.1)
+    waits: list[list[int]] = []
+    change = aws.sqs().change_message_visibility_batch
+
+    def note(**asked: Any) -> Any:
+        waits.append([entry["VisibilityTimeout"] for entry in asked["Entries"]])
+        if len(waits) == 2:
+            raise EndpointConnectionError(endpoint_url="https://sqs")
+        return change(**asked)
+
+    monkeypatch.setattr(aws.sqs(), "change_message_visibility_batch", note)
+
+    class Late(Fake):
+        def answer(self, asked: Asked) -> Reply:
+            time.sleep(0.5)
+            return discord_took()
+
+    telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
+    with Late() as discord:
+        new_mapping(discord_bot(discord))
+        new_mapping(telegram_bot(telegram), "-100123")
+        capture(account, said_event(1))
+        assert worker.take([*worker.received(), *worker.received()]) == []
+    assert len(waits) >= 3, "a renewal that fails is no end"
+    assert all(one == [leases.SECONDS] for one in waits), "what is done is not held"
+    assert {row.status for row in rows()} == {"success"}
+
+
+def test_what_cannot_be_worked_on_comes_again_soon_and_later_each_time(
+    worker: Lambda, discord: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_mapping(discord_bot(discord))
+    capture(account, said_event(1))
+    batch = worker.received()
+    waits: list[int] = []
+
+    def note(**asked: Any) -> None:
+        waits.extend(entry["VisibilityTimeout"] for entry in asked["Entries"])
+
+    def fail(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(aws.sqs(), "change_message_visibility_batch", note)
+    for where, name in ((table, "get_many"), (attempts, "send")):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, name, fail)
+            for times_received in ("1", "2", "40"):
+                batch[0]["Attributes"]["ApproximateReceiveCount"] = times_received
+                with pytest.raises(Unavailable):
+                    worker.take(batch)
+    assert waits == [30, 60, 450, 30, 60, 450]
+    template = TEMPLATE["Resources"]
+    assert template["ForwardQueue"]["Properties"]["VisibilityTimeout"] == 450
+    # As long as it waits at most, what fails for a day is no dead letter: the first waits are shorter.
+    received = template["ForwardQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    assert sum(min(30 * number, 450) for number in range(1, received)) > 86_000
+
+
+def test_a_message_that_is_in_a_batch_twice_goes_once(worker: Lambda, discord: Fake, account: StoredAccount) -> None:
+    """As where the first waited until SQS forgot it, and KOOK told of it once more."""
+    new_mapping(discord_bot(discord))
+    discord.will(discord_took(1), discord_took(2))
+    capture(account, said_event(1))
+    [body] = [json.dumps(one) for one in worker.bodies()]
+    for _ in range(2):
+        worker.put(body)
+    capture(account, said_event(2))
+    batch = worker.received()
+    assert len(batch) == 3
+    assert worker.take(batch) == []
+    assert contents(discord) == ["第1条", "第2条"]
+    assert [row.status for row in rows()] == ["success", "success"]
 
 
 def test_a_row_stays_below_two_write_units(worker: Lambda, discord: Fake, account: StoredAccount) -> None:

@@ -7,36 +7,24 @@ import pytest
 
 from functions.forwarding import state
 from functions.forwarding.accounts.store import StoredAccount
-from functions.forwarding.capture import intake
 from functions.forwarding.delivery import forward, held, release
-from hub import pacing
-from hub.connectors import callbacks
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.forwarder import new_account, new_mapping
-from tests.unit.forwarding.flow import CALLER, Lambda, changed_event, discord_bot, discord_took, rows, said_event
+from tests.forwarder import new_mapping
+from tests.unit.forwarding.flow import (
+    CALLER,
+    Lambda,
+    capture,
+    changed_event,
+    contents,
+    discord_bot,
+    discord_took,
+    rows,
+    said_event,
+)
 
 pytestmark = pytest.mark.usefixtures("aws", "clock", "quick")
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    reserve = pacing.reserve
-    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
-
-
-@pytest.fixture
-def account(aws: None) -> StoredAccount:
-    return new_account()
-
-
-def capture(account: StoredAccount, *events: dict[str, Any]) -> None:
-    intake.take("default", account, callbacks.readable(intake.heard, events))
-
-
-def contents(fake: Fake) -> list[str]:
-    return [asked.json["content"] for asked in fake.asked]
 
 
 def turn() -> None:

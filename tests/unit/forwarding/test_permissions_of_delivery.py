@@ -23,6 +23,7 @@ from tests.unit.forwarding.flow import (
     changed_event,
     discord_bot,
     discord_took,
+    records,
     said_event,
     telegram_bot,
 )
@@ -144,12 +145,6 @@ def is_first(some: Any) -> bool:
 
 def fail() -> Any:
     raise OSError("killed")
-
-
-def records(received: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]} for one in received
-    ]
 
 
 def run(worker: Lambda, work: Work) -> None:

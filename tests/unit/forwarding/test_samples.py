@@ -1,35 +1,16 @@
 """The forwarder's Lambdas take their sample inputs (as `tests/unit/test_samples.py` has it)."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from functions.forwarding import changes, gate
 from functions.forwarding.bots import store as bots
-from hub import auth
 from hub.store import keys, table
 from tests.unit.samples import invoke, sample
 
 pytestmark = pytest.mark.usefixtures("aws", "sample_key")
-
-
-@pytest.fixture
-def sample_key(aws: None) -> Iterator[None]:
-    """The API key that the samples of requests carry."""
-    key = sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer ")
-    credential = auth.credential_item(
-        auth.credential_hash(key),
-        tenant="default",
-        credential_id="ak_sample",
-        kind="api_key",
-        plan="enterprise",
-        permissions=["admin"],
-        expires_at=None,
-    )
-    table.write(table.Put(table.activity(), credential))
-    return iter([None])
 
 
 def made(function: str) -> Any:

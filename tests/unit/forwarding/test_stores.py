@@ -1,16 +1,19 @@
 """Items of accounts, bots and mappings: what is written together, and what stands in each other's way."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from functions.forwarding import gate
 from functions.forwarding.accounts import store as accounts
+from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.mappings import store as mappings
 from hub.errors import Conflict, NotFound, Unprocessable
 from hub.outcomes import Trouble
 from hub.store import keys, table, versioned
+from tests import forwarder
 from tests.conftest import Clock
 from tests.contract import memory
 from tests.kook import TOKEN
@@ -19,6 +22,17 @@ from tests.unit.forwarding.conftest import CALLER, TENANT, Maker
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
 TROUBLE: Trouble = {"code": "10015", "message": "Unknown Webhook"}
+
+
+@pytest.fixture
+def account(aws: None) -> Maker:
+    """Makes an account that nobody has started."""
+
+    def make(email: str = "user@example.com", **more: Any) -> StoredAccount:
+        never: dict[str, Any] = {"status": "offline", "is_started": False, "bot_user_id": None, "bot_name": None}
+        return forwarder.new_account(tenant=TENANT, email=email, **{**never, "last_active": None, **more})
+
+    return make
 
 
 def shut() -> None:

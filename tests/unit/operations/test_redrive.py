@@ -263,6 +263,19 @@ def test_letters_go_back_as_they_were(stack: StackInMemory, capsys: pytest.Captu
     assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "TIMEOUT"
 
 
+def test_letters_of_a_queue_in_order_go_back_in_order_however_soon(stack: StackInMemory) -> None:
+    dead = "ForwardDeadLetterQueue"
+    for number in range(3):
+        # As it was sent first: by that SQS knows it for five minutes.
+        first_sent = {"MessageGroupId": "default#1", "MessageDeduplicationId": f"default#1#{number}"}
+        stack.put("ForwardQueue", {"number": number}, **first_sent)
+        stack.put(dead, {"number": number}, **first_sent)
+    stack.queues.purge_queue(QueueUrl=stack.url("ForwardQueue"))
+    assert redrive.send_back(stack, [dead]) == 0
+    assert [json.loads(one["Body"])["number"] for one in stack.take("ForwardQueue")] == [0, 1, 2]
+    assert stack.take(dead) == []
+
+
 @pytest.mark.parametrize("call", ["send_message", "delete_message"])
 def test_a_call_that_fails_loses_nothing(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     for number in range(3):

@@ -8,12 +8,11 @@ import pytest
 
 from functions.plugins import runs, service, store
 from functions.plugins.models import NewPlugin
-from hub import auth
 from hub.events import Caller
 from hub.store import table
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.samples import invoke, sample
+from tests.unit.samples import invoke, know, sample
 
 CALLER = Caller("default", "enterprise", "operator", "req")
 TICKET = told({"code": 200, "data": {"id": "ticket_01M7WGNP40DE3B4WZZ6KYE37BH"}}, 201)
@@ -42,17 +41,7 @@ def install(hub: Fake) -> Any:
 
 
 def test_plugins() -> None:
-    key = sample("PluginsFunction")["headers"]["authorization"].removeprefix("Bearer ")
-    credential = auth.credential_item(
-        auth.credential_hash(key),
-        tenant="default",
-        credential_id="ak_sample",
-        kind="api_key",
-        plan="enterprise",
-        permissions=["admin"],
-        expires_at=None,
-    )
-    table.write(table.Put(table.activity(), credential))
+    know(sample("PluginsFunction")["headers"]["authorization"].removeprefix("Bearer "), "admin")
     answer = invoke("PluginsFunction")
     assert answer["statusCode"] == 201, answer["body"]
     assert json.loads(answer["body"])["config"] == {"api_key": "***", "default_city": "Beijing"}

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from functions.realtime import connections
-from hub import aws, events
-from hub.events import Caller
+from hub import aws
 
 SECRET_PLACES = ("authorization", "x-api-token", "token", "sec-websocket-protocol")
 
@@ -111,30 +110,3 @@ def opening(
         "headers": dict(headers or {}),
         "queryStringParameters": dict(query) if query else None,
     }
-
-
-def forwarded(tenant: str, **changes: Any) -> dict[str, Any]:
-    """The bus's event of a message that was forwarded."""
-    data = {
-        "message_id": "msg_123",
-        "number": 1,
-        "change": "message",
-        "status": "success",
-        "platform": "discord",
-        "mapping_id": 1,
-        "bot_id": 1,
-        "kook_channel_id": "9876543210",
-        "target_channel": "discord_ch_789",
-        "sender_name": "用户A",
-        "message_type": "text",
-        "content": "测试消息",
-        "latency_ms": 1200,
-        "attempts": 1,
-        "provider_ids": ["1"],
-        "error": None,
-        "timestamp": "2025-10-19T15:30:00.123Z",
-        "version": 1,
-    } | changes
-    name = "forward.failed" if data["status"] == "failed" else "forward.succeeded"
-    detail = events.event(name, Caller(tenant, "", "", "msg_123"), data)
-    return {"detail-type": name, "source": "hub.forwarding", "detail": detail}

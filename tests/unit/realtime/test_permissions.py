@@ -9,8 +9,9 @@ from functions.realtime.store import LiveConnection
 from hub import auth, times
 from tests.contract import memory
 from tests.contract.sign_in_server import ISSUER, Server, running
+from tests.forwarder import forwarded
 from tests.unit.granting import Work, granted
-from tests.unit.realtime.conftest import Sockets, forwarded, opening
+from tests.unit.realtime.conftest import Sockets, opening
 
 
 def test_live_connections(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
+from tests.forwarder import forwarded
 from tests.unit.granting import CONTEXT
-from tests.unit.realtime.conftest import Sockets, forwarded
+from tests.unit.realtime.conftest import Sockets
 
 LOG = {
     "type": "log",

@@ -27,10 +27,12 @@ from functions.support.conversations.models import (
     weight,
 )
 from hub import aws, times
+from hub.errors import Conflict, Unprocessable
 from hub.events import Caller
 from hub.store import table
 from tests.conftest import Clock
 from tests.contract import memory
+from tests.unit.racing import race
 
 AGENT = Caller("default", "enterprise", "agent_1", "req_1")
 CONTACT = {"id": "+8613800138000", "name": "张三"}
@@ -489,9 +491,9 @@ def test_a_message_of_somebody_else_s_is_none_of_ours(answered: dict[str, Any], 
 
 def test_nobody_fills_a_message_with_deliveries(answered: dict[str, Any]) -> None:
     message, conversation = answered["id"], answered["conversation_id"]
-    take(*(status(message, conversation, message_id=f"msg_{number:026}") for number in range(50)))
+    take(*(status(message, conversation, message_id=f"msg_{number:026}") for number in range(150)))
     [stored] = [one for one in store.messages("default", conversation, MessageParameters()).items if one.id == message]
-    assert len(stored.deliveries or {}) == store.MAX_PARTS
+    assert len(stored.sendings or {}) == store.MAX_SENDINGS
 
 
 def move(after: str = "+1", **changes: Any) -> dict[str, Any]:
@@ -543,3 +545,24 @@ def test_a_move_meets_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     assert take(move()) == []
     (made,) = conversations()
     assert (made["message_count"], made["contact"] and made["contact"]["id"]) == (2, "+1")
+
+
+def test_of_two_who_send_again_at_once_one_does(answered: dict[str, Any]) -> None:
+    message, conversation = answered["id"], answered["conversation_id"]
+    take(status(message, conversation, status="failed", error=REFUSED))
+    found = race(4, lambda _: service.retry(AGENT, conversation, message)["delivery"])
+    assert found.count({"status": "pending", "error": None}) == 1
+    assert {one for one in found if isinstance(one, type)} <= {Conflict, Unprocessable}
+    told = [one for one in memory.published() if one["detail-type"] == "conversation.message_retried"]
+    assert [one["detail"]["data"]["failed_message_ids"] for one in told] == [[f"msg_{'0' * 26}"]]
+
+
+def test_an_answer_is_sent_again_so_often_and_no_more(answered: dict[str, Any]) -> None:
+    message, conversation = answered["id"], answered["conversation_id"]
+    for number in range(store.MAX_SENDINGS):
+        take(status(message, conversation, message_id=f"msg_{number:026}", status="failed", error=REFUSED))
+        if number < store.MAX_SENDINGS - 1:
+            service.retry(AGENT, conversation, message)
+    with pytest.raises(Unprocessable) as refused:
+        service.retry(AGENT, conversation, message)
+    assert refused.value.message_key == "quota_exceeded"

@@ -128,6 +128,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "对话已关闭,客服需先重新打开",
         "The conversation is closed: an agent must reopen it first",
     ),
+    "delivery_not_failed": ("消息没有发送失败,无需重发", "The message has not failed: there is nothing to send again"),
     "oauth_error": ("{description}", "{description}"),
     "public_client_has_no_secret": ("公共客户端没有密钥", "A public client has no secret"),
     # Forwarding.
