@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.crm.customers.models import RowError
 from hub import executions, times
-from hub.errors import FieldError, HubError, NotFound, Unprocessable
+from hub.errors import FieldError, HubError, Unprocessable
 from hub.store import items, keys, table
 from hub.web.localisation import Language, text
 from hub.web.styles import D3
@@ -82,10 +82,7 @@ def begin(kind: str, tenant: str, job: Job, machine: str) -> None:
 
 def get(kind: str, shape: type[J], tenant: str, job_id: str) -> J:
     """Read a job as it stands by now. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, kind, job_id))
-    if item is None:
-        raise NotFound
-    return current(items.entity(shape, item))
+    return current(items.entity(shape, table.required(table.entities(), keys.entity(tenant, kind, job_id))))
 
 
 def at_work(kind: str, shape: type[J], tenant: str, job_id: str) -> J | None:

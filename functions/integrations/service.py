@@ -20,10 +20,10 @@ from functions.integrations.store import StoredIntegration
 from hub import connections, connectors, events, ids, times
 from hub.connectors import configs
 from hub.connectors.protocol import Disabled, ProviderError
-from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import Unprocessable
 from hub.events import Caller
 from hub.outcomes import Trouble
-from hub.store import table, versioned
+from hub.store import versioned
 from hub.store.paging import Page
 
 MAX_INTEGRATIONS = 100
@@ -70,34 +70,24 @@ def listed(tenant: str, query: IntegrationParameters) -> Page[Integration]:
 
 def change(caller: Caller, integration_id: str, wanted: IntegrationChange) -> Integration:
     """Change the fields that were sent; whatever else of it changes meanwhile stays."""
-    sent = wanted.model_dump(exclude_unset=True)
-    if not sent:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+    sent = wanted.changes()
+
+    def once() -> Integration:
         before = store.get(caller.tenant, integration_id, consistent=True)
         after = _changed(caller.tenant, before, sent)
-        if after == before:
-            return shown(before)
-        try:
-            return shown(_replaced(caller, before, after))
-        except versioned.Changed:
-            continue
-    raise Unavailable
+        return shown(before if after == before else _replaced(caller, before, after))
+
+    return versioned.retried(once)
 
 
 def delete(caller: Caller, integration_id: str) -> None:
     """Delete an integration."""
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> None:
         integration = store.get(caller.tenant, integration_id, consistent=True)
-        try:
-            event = events.event("integration.deleted", caller, _told(integration))
-            store.remove(caller.tenant, integration, event)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+        store.remove(caller.tenant, integration, events.event("integration.deleted", caller, _told(integration)))
+
+    versioned.retried(once)
 
 
 def test(caller: Caller, integration_id: str) -> Tested:

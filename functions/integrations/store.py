@@ -12,7 +12,6 @@ from typing import Any, cast, get_args
 
 from functions.integrations.models import Status
 from hub import connections, times
-from hub.errors import NotFound
 from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
@@ -75,9 +74,7 @@ def count(tenant: str, bound: int) -> int:
 
 def get(tenant: str, integration_id: str, *, consistent: bool = False) -> StoredIntegration:
     """Read an integration. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, integration_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, integration_id), consistent=consistent)
     return items.entity(StoredIntegration, item)
 
 

@@ -89,9 +89,7 @@ def get(tenant: str, webhook_id: str) -> Webhook:
 
 def change(tenant: str, webhook_id: str, wanted: WebhookChange) -> Webhook:
     """Change the fields that were sent. Raises `Conflict` when the webhook was changed at the same time."""
-    changes: dict[str, Any] = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     before = store.get(tenant, webhook_id)
     if "secret" in changes:
         changes["sealed_secret"] = store.seal_secret(tenant, webhook_id, changes.pop("secret"))

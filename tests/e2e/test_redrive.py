@@ -13,7 +13,7 @@ from tests.contract.memory import TEMPLATE
 from tests.e2e.conftest import OpenReceiver
 from tests.e2e.polling import eventually
 from tests.e2e.running import ROOT, Client, RunningStack, without_proxy
-from tests.unit.test_samples import sample
+from tests.unit.samples import sample
 
 DELIVERIES, DEAD_DELIVERIES = "WebhookSlowDeliveryQueue", "WebhookSlowDeliveryDeadLetterQueue"
 """The lane of endpoints that nothing is known of yet."""

@@ -6,7 +6,6 @@ The emulator enforces no IAM, so a permission that is missing would first be mis
 import json
 import re
 import secrets as random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,13 @@ from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.contract.conversations import failed_answer
 from tests.contract.memory import TEMPLATE
-from tests.contract.sign_in_server import App, Browser, Pkce, Server, running
+from tests.contract.sign_in_server import App, Browser, Pkce, Server
 from tests.unit.granting import Work, granted
 
 NEW_APP = {"name": "a", "redirect_uris": ["https://myapp.com/callback"], "scopes": ["read", "write"]}
 
 
-@pytest.fixture(autouse=True)
-def server() -> Iterator[Server]:
-    """A deployment with one tenant."""
-    with running():
-        yield Server("default")
-
-
-@pytest.fixture
-def tenant(server: Server) -> str:
-    """An access token of the tenant's administrator: what it takes to accept one is every endpoint's to be allowed."""
-    made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-    return str(made.json()["token"])
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def add_webhook(url: str = "http://127.0.0.1:1/") -> str:

@@ -1,15 +1,11 @@
 """Every Lambda takes its sample input in `events/`, as `make invoke` and `sam local invoke` hand it over."""
 
 import base64
-import importlib
 import json
-import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,32 +14,10 @@ import pytest
 
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.contract.memory import REGION, TEMPLATE, bootstrap, data_plane, signing_keys
+from tests.contract.memory import REGION, bootstrap, signing_keys
+from tests.unit.samples import FUNCTIONS, ROOT, connect, invoke, sample, sample_name
 
-ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = {
-    name: resource["Properties"]
-    for name, resource in TEMPLATE["Resources"].items()
-    if resource["Type"] == "AWS::Serverless::Function"
-}
-
-
-def sample_name(function: str) -> str:
-    """`WebhookFanOutFunction` has `events/webhook-fan-out.json`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower() + ".json"
-
-
-def sample(function: str) -> Any:
-    return json.loads((ROOT / "events" / sample_name(function)).read_text())
-
-
-def invoke(function: str) -> Any:
-    module, _, name = FUNCTIONS[function]["Handler"].rpartition(".")
-    handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
-    context = SimpleNamespace(
-        aws_request_id="an-invocation", function_name=function, get_remaining_time_in_millis=lambda: 240_000
-    )
-    return handler(sample(function), context)
+pytestmark = pytest.mark.usefixtures("aws")
 
 
 def messages(queue: str) -> list[dict[str, Any]]:
@@ -51,41 +25,6 @@ def messages(queue: str) -> list[dict[str, Any]]:
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     return [json.loads(message["Body"]) for message in found]
-
-
-@pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
-    with data_plane():
-        yield
-
-
-def know(key: str, *permissions: str) -> str:
-    """Have the tenant of the samples an API key; answers with what it is found by."""
-    from hub import auth
-    from hub.store import table
-
-    found_by = auth.credential_hash(key)
-    credential = auth.credential_item(
-        found_by,
-        tenant="default",
-        credential_id="ak_sample",
-        kind="api_key",
-        plan="enterprise",
-        permissions=list(permissions),
-        expires_at=None,
-    )
-    table.write(table.Put(table.activity(), credential))
-    return found_by
-
-
-def know_sample_key() -> None:
-    """Have it the API key that the samples of requests carry."""
-    know(sample("ApiKeysFunction")["headers"]["authorization"].removeprefix("Bearer "), "admin")
-
-
-@pytest.fixture
-def sample_key() -> None:
-    know_sample_key()
 
 
 @pytest.fixture
@@ -364,16 +303,6 @@ def test_integrations(sample_key: None) -> None:
     assert answer["statusCode"] == 201, answer["body"]
     made = json.loads(answer["body"])
     assert (made["name"], made["config"]["webhook_url"]) == ("Slack集成", "***")
-
-
-def connect(service_type: str, **config: str) -> str:
-    """An integration of the samples' tenant; answers with its id."""
-    from functions.integrations import service
-    from functions.integrations.models import NewIntegration
-    from hub.events import Caller
-
-    wanted = NewIntegration(name="客服", service_type=service_type, config=config)
-    return service.create(Caller("default", "enterprise", "operator", "req"), wanted)["id"]
 
 
 def waiting_message(url: str) -> None:

@@ -15,9 +15,9 @@ from functions.crm.customers.models import (
 )
 from functions.crm.customers.store import StoredCustomer, shown
 from hub import events, ids, times
-from hub.errors import FieldError, HubError, InvalidRequest, Unavailable
+from hub.errors import HubError, InvalidRequest
 from hub.events import Caller
-from hub.store import table, versioned
+from hub.store import versioned
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.store.versioned import Expects
@@ -77,11 +77,9 @@ def change(caller: Caller, customer_id: str, wanted: CustomerChange, expects: Ex
     Raises `PreconditionFailed` where the customer is not the one that the caller `expects`, `Conflict` where the name
     is taken.
     """
-    changes = {_SNAKE.get(name, name): _stored(getattr(wanted, name)) for name in wanted.model_fields_set}
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+    changes = {_SNAKE.get(name, name): _stored(getattr(wanted, name)) for name in wanted.changes()}
+
+    def once() -> Versioned[Customer]:
         before = store.get(caller.tenant, customer_id, consistent=True)
         expects(before.version)
         real = {name: value for name, value in changes.items() if getattr(before, name) != value}
@@ -90,25 +88,20 @@ def change(caller: Caller, customer_id: str, wanted: CustomerChange, expects: Ex
         now = max(times.now_ms(), before.updated_at)
         after = replace(before, **real, updated_at=now, version=before.version + 1)
         event = events.event("customer.updated", caller, _told(after) | {"changes": sorted(real)})
-        try:
-            store.replace(caller.tenant, before, after, event)
-        except versioned.Changed:
-            continue
+        store.replace(caller.tenant, before, after, event)
         return Versioned(shown(after), after.version)
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def delete(caller: Caller, customer_id: str) -> None:
     """Delete a customer; its name is free again."""
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> None:
         customer = store.get(caller.tenant, customer_id, consistent=True)
-        try:
-            store.remove(caller.tenant, customer, events.event("customer.deleted", caller, _told(customer)))
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+        store.remove(caller.tenant, customer, events.event("customer.deleted", caller, _told(customer)))
+
+    versioned.retried(once)
 
 
 def _new(customer_id: str, wanted: NewCustomer) -> StoredCustomer:

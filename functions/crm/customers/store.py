@@ -8,11 +8,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from functions.crm.customers.models import Customer, CustomerContact, CustomFieldValue, Status
 from hub import times
-from hub.errors import Conflict, FieldError, HubError, NotFound, Unavailable
+from hub.errors import Conflict, FieldError, HubError, Unavailable
 from hub.store import items, keys, plan, table, versioned
 from hub.store.filters import FieldKind
 from hub.store.items import Item
@@ -96,16 +96,13 @@ LISTING = Listing(
 
 def get(tenant: str, customer_id: str, *, consistent: bool = False) -> StoredCustomer:
     """Read a customer. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, customer_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, customer_id), consistent=consistent)
     return items.entity(StoredCustomer, item)
 
 
 def page(tenant: str, asked: ListQuery) -> Page[Customer]:
     """Read a page of customers."""
-    # Rows that `fields` cuts down are customers with fewer fields, which no type tells.
-    return cast("Page[Customer]", plan.read(LISTING, tenant, asked))
+    return plan.read(LISTING, tenant, asked)
 
 
 def add(tenant: str, customer: StoredCustomer, event: Mapping[str, Any]) -> None:

@@ -14,7 +14,6 @@ from functions.crm.jobs import Job
 from hub import times
 from hub.store import items, keys, plan, table
 from hub.store.filters import FieldKind
-from hub.store.items import Item
 from hub.store.paging import Page
 from hub.store.plan import Listing
 from hub.store.query import ListQuery, Schema
@@ -86,10 +85,6 @@ def shown(stored: StoredExport) -> dict[str, Any]:
     }
 
 
-def _shown_item(item: Item) -> dict[str, Any]:
-    return shown(jobs.current(items.entity(StoredExport, item)))
-
-
 LISTING = Listing(
     schema=Schema(
         {
@@ -108,7 +103,7 @@ LISTING = Listing(
     ),
     kind=KIND,
     prefix=PREFIX,
-    shown=_shown_item,
+    shown=lambda item: shown(jobs.current(items.entity(StoredExport, item))),
 )
 
 

@@ -6,15 +6,12 @@
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 from functions.crm import objects
 from functions.crm.files.models import File, Status
 from hub import times
-from hub.errors import NotFound
 from hub.store import items, keys, plan, table
 from hub.store.filters import FieldKind
-from hub.store.items import Item
 from hub.store.paging import Page
 from hub.store.plan import Listing
 from hub.store.query import ListQuery, Schema
@@ -59,10 +56,6 @@ def shown(file: StoredFile) -> File:
     }
 
 
-def _shown_item(item: Item) -> File:
-    return shown(items.entity(StoredFile, item))
-
-
 LISTING = Listing(
     schema=Schema(
         {
@@ -78,7 +71,7 @@ LISTING = Listing(
     ),
     kind=KIND,
     prefix=PREFIX,
-    shown=_shown_item,
+    shown=lambda item: shown(items.entity(StoredFile, item)),
 )
 
 
@@ -90,16 +83,13 @@ def add(tenant: str, file: StoredFile) -> None:
 
 def get(tenant: str, file_id: str, *, consistent: bool = False) -> StoredFile:
     """Read a file. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, file_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, file_id), consistent=consistent)
     return items.entity(StoredFile, item)
 
 
 def page(tenant: str, asked: ListQuery) -> Page[File]:
     """Read a page of files."""
-    # Rows that `fields` cuts down are files with fewer fields, which no type tells.
-    return cast("Page[File]", plan.read(LISTING, tenant, asked))
+    return plan.read(LISTING, tenant, asked)
 
 
 def note_upload(tenant: str, file_id: str, size: int) -> None:

@@ -18,7 +18,6 @@ from hub.errors import FieldError, InvalidRequest
 from hub.events import Caller
 from hub.store import items, keys, paging, plan, table
 from hub.store.filters import FieldKind
-from hub.store.items import Item
 from hub.store.paging import CursorPage, Page
 from hub.store.plan import Listing
 from hub.store.query import ListQuery, Schema
@@ -83,10 +82,6 @@ def shown(stored: StoredImport) -> dict[str, Any]:
     }
 
 
-def _shown_item(item: Item) -> dict[str, Any]:
-    return shown(jobs.current(items.entity(StoredImport, item)))
-
-
 LISTING = Listing(
     schema=Schema(
         {
@@ -107,7 +102,7 @@ LISTING = Listing(
     ),
     kind=KIND,
     prefix=PREFIX,
-    shown=_shown_item,
+    shown=lambda item: shown(jobs.current(items.entity(StoredImport, item))),
 )
 
 

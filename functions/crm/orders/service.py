@@ -16,9 +16,9 @@ from functions.crm.orders.models import (
 )
 from functions.crm.orders.store import StoredOrder, StoredRefund
 from hub import events, ids, times
-from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import FieldError, InvalidRequest, Unprocessable
 from hub.events import Caller
-from hub.store import items, table, versioned
+from hub.store import items, versioned
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.store.versioned import Expects
@@ -80,9 +80,7 @@ def listed(tenant: str, asked: ListQuery) -> Page[Order]:
 
 def change(caller: Caller, order_id: str, wanted: OrderChange, expects: Expects) -> Versioned[Order]:
     """Change the fields that were sent. Raises `PreconditionFailed` where it is not the order the caller `expects`."""
-    changes = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
 
     def changed(before: StoredOrder, now: int) -> StoredOrder:
         expects(before.version)
@@ -145,19 +143,17 @@ def _moved(before: StoredOrder, status: Status, now: int) -> StoredOrder:
 
 def _write(caller: Caller, order_id: str, make: _Change, tell: _Telling) -> Versioned[Order]:
     """Change an order, whatever else of it changes meanwhile: who comes second changes what the first left."""
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> Versioned[Order]:
         before = store.get(caller.tenant, order_id, consistent=True)
         after = make(before, max(times.now_ms(), before.updated_at))
         if after is before:
             return _versioned(before)
         after = replace(after, version=before.version + 1)
-        try:
-            store.replace(caller.tenant, before, after, [tell(before, after)])
-        except versioned.Changed:
-            continue
+        store.replace(caller.tenant, before, after, [tell(before, after)])
         return _versioned(after)
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def _refused(field: str, reason: str, **values: Any) -> Unprocessable:

@@ -15,7 +15,7 @@ from functions.identity.api_keys.models import (
 )
 from functions.identity.api_keys.store import StoredKey
 from hub import audit, auth, events, ids, times
-from hub.errors import Conflict, FieldError, InvalidRequest
+from hub.errors import Conflict
 from hub.events import Caller
 from hub.store import table
 from hub.store.paging import Page
@@ -67,9 +67,7 @@ def get(tenant: str, key_id: str) -> ApiKey:
 
 def change(caller: Caller, key_id: str, wanted: ApiKeyChange) -> ApiKey:
     """Change the fields that were sent. Raises `Conflict` when the key was changed or deleted meanwhile."""
-    changes = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     if "expires_at" in changes:
         changes["expires_at"] = seconds(wanted.expires_at)
     before = store.get(caller.tenant, key_id)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub import auth, times
-from hub.errors import NotFound
 from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
@@ -55,10 +54,7 @@ def creation(
 
 def get(tenant: str, key_id: str) -> StoredKey:
     """Read a key with its counters. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, key_id))
-    if item is None:
-        raise NotFound
-    return next(_with_counters([item]))
+    return next(_with_counters([table.required(table.entities(), keys.entity(tenant, KIND, key_id))]))
 
 
 def page(tenant: str, number: int, size: int, cursor: str | None) -> paging.Page[StoredKey]:

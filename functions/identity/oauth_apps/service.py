@@ -11,7 +11,7 @@ from functions.identity.oauth_apps import store
 from functions.identity.oauth_apps.models import App, AppChange, AppWithSecret, Consent, NewApp, RotatedSecret
 from functions.identity.oauth_apps.store import StoredApp, StoredConsent
 from hub import audit, auth, ids, times
-from hub.errors import Conflict, FieldError, InvalidRequest, NotFound, Unprocessable
+from hub.errors import Conflict, NotFound, Unprocessable
 from hub.events import Caller
 from hub.store import table
 from hub.store.paging import Page
@@ -56,9 +56,7 @@ def get(tenant: str, app_id: str) -> App:
 
 def change(caller: Caller, app_id: str, wanted: AppChange) -> App:
     """Change the fields that were sent. New scopes end the grants, which may hold one that was taken away."""
-    changes = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     before = store.get(caller.tenant, app_id)
     after = _replace(caller, before, "oauth_app.updated", changes)
     if "scopes" in changes and (after.scopes == before.scopes or not set(before.scopes) <= set(after.scopes)):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import times
-from hub.errors import NotFound
 from hub.store import items, keys, paging, table
 from hub.store.items import Item
 
@@ -76,10 +75,7 @@ def remove(app: StoredApp, audit: Mapping[str, Any]) -> None:
 
 def get(tenant: str, app_id: str) -> StoredApp:
     """Read an application. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, app_id))
-    if item is None:
-        raise NotFound
-    return _app(tenant, item)
+    return _app(tenant, table.required(table.entities(), keys.entity(tenant, KIND, app_id)))
 
 
 def by_client_id(client_id: str) -> StoredApp | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.identity.users.models import Role, Status
 from hub import times
-from hub.errors import Conflict, FieldError, HubError, NotFound, Unprocessable
+from hub.errors import Conflict, FieldError, HubError, Unprocessable
 from hub.store import items, keys, table
 from hub.store.items import Item
 from hub.web.validation import MAX_EMAIL
@@ -109,10 +109,7 @@ def rehash(tenant: str, user: StoredUser, password: str) -> None:
 
 def get(tenant: str, user_id: str, *, consistent: bool = False) -> StoredUser:
     """Read a user. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, user_id), consistent=consistent)
-    if item is None:
-        raise NotFound
-    return _user(item)
+    return _user(table.required(table.entities(), keys.entity(tenant, KIND, user_id), consistent=consistent))
 
 
 def find(tenant: str, user_id: str) -> StoredUser | None:
@@ -141,10 +138,7 @@ def administrator_email(tenant: str) -> str:
 
 def plan(tenant: str) -> str:
     """The tenant's plan. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, TENANTS, tenant))
-    if item is None:
-        raise NotFound
-    name: str = item["plan"]
+    name: str = table.required(table.entities(), keys.entity(tenant, TENANTS, tenant))["plan"]
     return name
 
 

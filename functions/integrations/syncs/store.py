@@ -17,7 +17,7 @@ from typing import Any
 
 from functions.integrations.syncs.models import Sync, SyncStatus, Trigger
 from hub import events, executions, ids, settings, times
-from hub.errors import NotFound, Unavailable
+from hub.errors import Unavailable
 from hub.events import Caller
 from hub.outcomes import Trouble
 from hub.store import items, keys, paging, table
@@ -140,10 +140,7 @@ def start(tenant: str, sync: StoredSync) -> None:
 
 def get(tenant: str, integration_id: str, sync_id: str) -> StoredSync:
     """Read a sync as it stands by now. Raises `NotFound`."""
-    item = table.get(table.entities(), _key(tenant, integration_id, sync_id))
-    if item is None:
-        raise NotFound
-    return _current(items.entity(StoredSync, item))
+    return _current(items.entity(StoredSync, table.required(table.entities(), _key(tenant, integration_id, sync_id))))
 
 
 def page(tenant: str, integration_id: str, number: int, size: int, cursor: str | None) -> paging.Page[StoredSync]:

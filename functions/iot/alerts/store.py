@@ -7,7 +7,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from functions.iot.alerts.models import DeviceAlert, Level
 from hub import times
@@ -79,5 +79,4 @@ def add(tenant: str, alert: StoredAlert, event: Mapping[str, Any]) -> bool:
 
 def page(tenant: str, device_id: str, asked: ListQuery) -> Page[DeviceAlert]:
     """Read a page of a device's alerts."""
-    # Rows that `fields` cuts down are alerts with fewer fields, which no type tells.
-    return cast("Page[DeviceAlert]", plan.read(replace(LISTING, owner=device_id), tenant, asked))
+    return plan.read(replace(LISTING, owner=device_id), tenant, asked)

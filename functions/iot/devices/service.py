@@ -18,9 +18,9 @@ from functions.iot.devices.models import (
 )
 from functions.iot.devices.store import StoredCertificate, StoredDevice
 from hub import events, ids, times
-from hub.errors import FieldError, InvalidRequest, NotFound, Unavailable, Unprocessable
+from hub.errors import FieldError, NotFound, Unprocessable
 from hub.events import Caller
-from hub.store import table, versioned
+from hub.store import versioned
 from hub.store.paging import Page
 from hub.store.query import ListQuery
 from hub.store.versioned import Expects
@@ -79,26 +79,21 @@ def change(caller: Caller, device_id: str, wanted: DeviceChange, expects: Expect
 
     Raises `PreconditionFailed` where the device is not the one that the caller `expects`.
     """
-    changes = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     device = _change(caller, device_id, lambda _: changes, expects)
     return Versioned(store.shown(device), device.version)
 
 
 def delete(caller: Caller, device_id: str) -> None:
     """Delete a device: from the first step on it cannot connect, and the last makes it disappear."""
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> None:
         device = store.get(caller.tenant, device_id, consistent=True)
         identities.end(topics.thing_name(caller.tenant, device_id), device.certificates)
         last = replace(device, version=device.version + 1)
-        try:
-            store.remove(caller.tenant, device, events.event("device.deleted", caller, store.told(last)))
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+        store.remove(caller.tenant, device, events.event("device.deleted", caller, store.told(last)))
+
+    versioned.retried(once)
 
 
 def add_certificate(caller: Caller, device_id: str, wanted: NewDeviceCertificate) -> DeviceCredentials:
@@ -139,8 +134,8 @@ def _change(
     expects: Expects = lambda _: None,
 ) -> StoredDevice:
     """Write and tell what is to change, whatever else of the device changes meanwhile: it comes and goes by itself."""
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> StoredDevice:
         before = store.get(caller.tenant, device_id, consistent=True)
         expects(before.version)
         changes = {name: value for name, value in changed(before).items() if getattr(before, name) != value}
@@ -149,12 +144,10 @@ def _change(
         now = max(times.now_ms(), before.updated_at)
         after = replace(before, **changes, updated_at=now, version=before.version + 1)
         told = {**store.told(after), "changes": sorted(changes)}
-        try:
-            store.replace(caller.tenant, before, after, [events.event("device.updated", caller, told)])
-        except versioned.Changed:
-            continue
+        store.replace(caller.tenant, before, after, [events.event("device.updated", caller, told)])
         return after
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def _further(device: StoredDevice) -> Sequence[StoredCertificate]:

@@ -7,11 +7,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from functions.iot.devices.models import Device, Status
 from hub import times
-from hub.errors import NotFound
 from hub.store import items, keys, plan, table, versioned
 from hub.store.filters import FieldKind
 from hub.store.items import Item
@@ -147,16 +146,13 @@ def remove(tenant: str, device: StoredDevice, event: Mapping[str, Any]) -> None:
 
 def get(tenant: str, device_id: str, *, consistent: bool = False) -> StoredDevice:
     """Read a device. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, device_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, device_id), consistent=consistent)
     return items.entity(StoredDevice, item)
 
 
 def page(tenant: str, asked: ListQuery) -> Page[Device]:
     """Read a page of devices."""
-    # Rows that `fields` cuts down are devices with fewer fields, which no type tells.
-    return cast("Page[Device]", plan.read(LISTING, tenant, asked))
+    return plan.read(LISTING, tenant, asked)
 
 
 def _item(tenant: str, device: StoredDevice, events: Sequence[Mapping[str, Any]]) -> Item:

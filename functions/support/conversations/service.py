@@ -18,7 +18,7 @@ from functions.support.conversations.models import (
 )
 from functions.support.conversations.store import StoredConversation, StoredMessage
 from hub import events, ids, times
-from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import Conflict, Unprocessable
 from hub.events import Caller
 from hub.outcomes import RANK
 from hub.store import table, versioned
@@ -76,9 +76,7 @@ def change(
 
     `expects` holds a version against the caller's. Raises `Conflict` when the conversation changed at the same time.
     """
-    changes: dict[str, Any] = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     before = store.get(caller.tenant, conversation_id, consistent=True)
     expects(before.version)
     after = _changed(before, changes)
@@ -106,18 +104,16 @@ def add_message(caller: Caller, conversation_id: str, wanted: NewMessage) -> Mes
 
     Raises `Unprocessable` for an agent's in a closed one, `Unavailable` where others were faster at every try.
     """
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> Message:
         before = store.get(caller.tenant, conversation_id, consistent=True)
         if wanted.sender == "agent" and before.status == "closed":
             raise Unprocessable("conversation_closed")
         message = _new_message(caller, before, wanted)
-        try:
-            versioned.write(before.version, *continuation(caller, before, message))
-        except versioned.Changed:
-            continue
+        versioned.write(before.version, *continuation(caller, before, message))
         return shown_message(message)
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def retry(caller: Caller, conversation_id: str, message_id: str) -> Message:

@@ -18,7 +18,6 @@ from functions.support.conversations.models import (
     Status,
 )
 from hub import ids
-from hub.errors import NotFound
 from hub.outcomes import RANK
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
@@ -130,17 +129,13 @@ def retry(tenant: str, message: StoredMessage, failed: Sequence[str], event: Map
 
 def message(tenant: str, conversation_id: str, message_id: str) -> StoredMessage:
     """Read a message as it is right now. Raises `NotFound`."""
-    item = table.get(table.entities(), _message_key(tenant, conversation_id, message_id), consistent=True)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), _message_key(tenant, conversation_id, message_id), consistent=True)
     return items.entity(StoredMessage, item, conversation_id=conversation_id)
 
 
 def get(tenant: str, conversation_id: str, *, consistent: bool = False) -> StoredConversation:
     """Read a conversation. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, conversation_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, conversation_id), consistent=consistent)
     return _conversation(item)
 
 

@@ -17,9 +17,9 @@ from functions.support.tickets.models import (
 )
 from functions.support.tickets.store import StoredComment, StoredTicket
 from hub import events, ids, times
-from hub.errors import Conflict, FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import Conflict, FieldError, InvalidRequest, Unprocessable
 from hub.events import Caller
-from hub.store import table, versioned
+from hub.store import versioned
 from hub.store.paging import Page
 from hub.store.versioned import Expects
 from hub.web.request import Versioned
@@ -81,9 +81,7 @@ def change(caller: Caller, ticket_id: str, wanted: TicketChange, expects: Expect
     Raises `PreconditionFailed` where the ticket is not the one that the caller `expects`, `Conflict` where it changes
     meanwhile, `Unprocessable` for a status that it cannot go to.
     """
-    changes = wanted.model_dump(exclude_unset=True)
-    if not changes:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    changes = wanted.changes()
     text = changes.pop("comment", None)
     before = store.get(caller.tenant, ticket_id, consistent=True)
     expects(before.version)
@@ -102,15 +100,8 @@ def change(caller: Caller, ticket_id: str, wanted: TicketChange, expects: Expect
 def comment(caller: Caller, ticket_id: str, wanted: NewComment) -> Comment:
     """Comment on a ticket, whatever else of it changes meanwhile."""
     made = _new_comment(caller, wanted.text, internal=wanted.internal)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        before = store.get(caller.tenant, ticket_id, consistent=True)
-        try:
-            _write(caller, before, {}, made)
-        except versioned.Changed:
-            continue
-        return _shown_comment(ticket_id, made)
-    raise Unavailable
+    versioned.retried(lambda: _write(caller, store.get(caller.tenant, ticket_id, consistent=True), {}, made))
+    return _shown_comment(ticket_id, made)
 
 
 def comments(tenant: str, ticket_id: str, query: PageParameters) -> Page[Comment]:

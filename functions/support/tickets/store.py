@@ -93,10 +93,7 @@ def replace(
 
 def get(tenant: str, ticket_id: str, *, consistent: bool = False) -> StoredTicket:
     """Read a ticket. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, ticket_id), consistent=consistent)
-    if item is None:
-        raise NotFound
-    return _ticket(item)
+    return _ticket(table.required(table.entities(), keys.entity(tenant, KIND, ticket_id), consistent=consistent))
 
 
 def first_question(tenant: str, conversation_id: str) -> str:

@@ -2,11 +2,7 @@
 
 import io
 import json
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +12,7 @@ from slack_sdk import WebClient
 
 from hub.connectors import feishu, slack, tokens, wechat
 from hub.connectors.protocol import Media, Outgoing
+from tests.contract.connectors import lark
 from tests.contract.connectors.fakes import Asked, Fake, Reply, picture, told
 
 CHAT = "oc_a0553eda9014c201e6969b478895c230"
@@ -53,7 +50,7 @@ def feishu_shape(asked: Asked) -> tuple[Any, ...]:
     return asked.method, asked.path, dict(asked.query), asked.headers.get("authorization"), body
 
 
-@pytest.mark.usefixtures("lark")
+@pytest.mark.usefixtures("lark_messaging")
 def test_feishus_sdk_asks_what_we_ask(provider: Fake) -> None:
     text, card = Outgoing("msg_1", CHAT, "你好"), Outgoing("msg_1", CHAT, "neu", format="card")
     own = feishu.FeishuConfig(app_id="cli_a", app_secret="s", base_url=provider.url)
@@ -78,20 +75,9 @@ def test_feishus_sdk_asks_what_we_ask(provider: Fake) -> None:
 
 
 @pytest.fixture
-def lark(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let lark-oapi's messaging be imported without its ten thousand other modules, which take longer than all tests of
-    this file; afterwards it is as if it had not been."""
-    for name in [one for one in sys.modules if one.partition(".")[0] == "lark_oapi"]:
-        monkeypatch.delitem(sys.modules, name)
-    found = find_spec("lark_oapi")
-    assert found is not None
-    for name, folders in (("lark_oapi", []), ("lark_oapi.api", ["api"])):
-        package = ModuleType(name)
-        package.__path__ = [str(Path(one, *folders)) for one in found.submodule_search_locations or ()]
-        monkeypatch.setitem(sys.modules, name, package)
-    yield
-    for name in [one for one in sys.modules if one.partition(".")[0] == "lark_oapi"]:
-        del sys.modules[name]
+def lark_messaging() -> Iterator[None]:
+    with lark.messaging():
+        yield
 
 
 def lark_asks(url: str, card: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from hub.connectors.feishu import CONNECTOR, FeishuConfig, _decrypted
 from hub.connectors.protocol import Callback, Contact, Heard, Inbound, StatusChange, Unverified
 from tests.conftest import Clock
+from tests.contract.connectors import lark
 from tests.unit.connectors.callbacks import NOT_READABLE, posted
 
 TOKEN, KEY = "rvaYgkND1GOiu5MM0E1rncYC6PLtF7JV", "kudryavka"
@@ -82,22 +84,26 @@ def sealed(
     return posted(body, headers=headers)
 
 
-def lark_takes(callback: Callback, config: FeishuConfig) -> bool:
+def lark_takes(dispatcher: Any, callback: Callback, config: FeishuConfig) -> bool:
     """Whether lark-oapi takes a call for Feishu's."""
-    from lark_oapi.core.model import RawRequest
-    from lark_oapi.event.dispatcher_handler import EventDispatcherHandler
-
     handled: list[Any] = []
     handler = (
-        EventDispatcherHandler.builder(config.encrypt_key, config.verification_token)
+        dispatcher.EventDispatcherHandler.builder(config.encrypt_key, config.verification_token)
         .register_p2_im_message_receive_v1(handled.append)
         .build()
     )
-    request = RawRequest()
+    request = dispatcher.RawRequest()
     request.uri, request.body = "/", callback.body
     request.headers = {"-".join(map(str.capitalize, name.split("-"))): text for name, text in callback.headers.items()}
     answer = handler.do(request)
     return answer.status_code == 200 and (bool(handled) or b"challenge" in answer.content)
+
+
+@pytest.fixture(scope="module")
+def dispatcher() -> Iterator[Any]:
+    """lark-oapi's module that takes events."""
+    with lark.messaging():
+        yield lark.dispatcher()
 
 
 def is_taken(callback: Callback, config: FeishuConfig) -> bool:
@@ -133,8 +139,10 @@ def test_the_documented_text_is_decrypted() -> None:
         pytest.param(posted({"encrypt": "AAAA"}), SEALED, False, id="nothing within"),
     ],
 )
-def test_we_take_for_feishus_what_lark_takes_for_it(callback: Callback, config: FeishuConfig, taken: bool) -> None:
-    assert (is_taken(callback, config), lark_takes(callback, config)) == (taken, taken)
+def test_we_take_for_feishus_what_lark_takes_for_it(
+    callback: Callback, config: FeishuConfig, taken: bool, dispatcher: Any
+) -> None:
+    assert (is_taken(callback, config), lark_takes(dispatcher, callback, config)) == (taken, taken)
 
 
 @pytest.mark.parametrize("config", [FeishuConfig(**APP), FeishuConfig(webhook_url="https://open.feishu.cn/hook")])

@@ -26,7 +26,7 @@ from tests.contract.memory import TEMPLATE
 from tests.contract.sign_in_server import Server, running
 from tests.forwarder import caller, new_account, new_bot, new_mapping, row
 from tests.unit.granting import Work, granted
-from tests.unit.test_samples import invoke
+from tests.unit.samples import invoke
 
 CALLER = caller()
 NOTHING: dict[str, Any] = {"batchItemFailures": []}

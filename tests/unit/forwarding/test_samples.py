@@ -8,14 +8,9 @@ import pytest
 from functions.forwarding import changes, gate
 from functions.forwarding.bots import store as bots
 from hub.store import keys, table
-from tests.unit.test_samples import invoke, know_sample_key, sample
+from tests.unit.samples import invoke, sample
 
 pytestmark = pytest.mark.usefixtures("aws", "sample_key")
-
-
-@pytest.fixture
-def sample_key(aws: None) -> None:
-    know_sample_key()
 
 
 def made(function: str) -> Any:

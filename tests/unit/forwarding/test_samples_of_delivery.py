@@ -13,7 +13,7 @@ from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.forwarder import caller, new_account, new_mapping
 from tests.unit.forwarding.flow import CALLER, Lambda, discord_bot, discord_took, rows
-from tests.unit.test_samples import invoke
+from tests.unit.samples import invoke
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -1,7 +1,6 @@
 """The functions of integrations may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,20 +12,10 @@ from hub.events import Caller
 from hub.store import keys, table
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
 
 CALLER = Caller("default", "enterprise", "operator", "req")
 ONE = "/v1/integrations/{integration_id}"
-
-
-@pytest.fixture
-def tenant() -> Iterator[str]:
-    """An access token of the tenant's administrator."""
-    with running():
-        server = Server("default")
-        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-        yield str(made.json()["token"])
 
 
 def integrate(url: str, **settings: object) -> str:

@@ -14,7 +14,7 @@ from hub.store import table
 from hub.web.validation import PageParameters
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.test_samples import invoke, sample
+from tests.unit.samples import invoke, sample
 
 CALLER = Caller("default", "enterprise", "operator", "req")
 

@@ -1,7 +1,6 @@
 """The functions of devices may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +10,9 @@ from functions.iot.commands import service
 from functions.iot.commands.models import NewDeviceCommand
 from hub.store import table
 from tests.contract.devices import signing_request
-from tests.contract.sign_in_server import Server, running
 from tests.contract.talking import batch, hear
 from tests.unit.granting import Work, granted
 from tests.unit.iot.conftest import CALLER, make
-
-
-@pytest.fixture
-def tenant() -> Iterator[str]:
-    """An access token of the tenant's administrator."""
-    with running():
-        server = Server("default")
-        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-        yield str(made.json()["token"])
 
 
 def test_devices(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

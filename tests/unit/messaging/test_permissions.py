@@ -14,7 +14,7 @@ from tests.contract.connectors.fakes import Fake, told
 from tests.contract.messaging import became, connect, moved, wechat_query, wrote
 from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
-from tests.unit.test_samples import sample
+from tests.unit.samples import sample
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from functions.messaging.messages.models import ListParameters, MessageParameter
 from functions.messaging.received import service as received
 from hub import ids
 from tests.contract import memory
-from tests.unit.test_samples import connect, invoke, sample, sample_key
-
-__all__ = ["sample_key"]
+from tests.unit.samples import connect, invoke, sample
 
 pytestmark = pytest.mark.usefixtures("aws")
 

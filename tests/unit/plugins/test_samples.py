@@ -12,7 +12,7 @@ from hub.events import Caller
 from hub.store import table
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
-from tests.unit.test_samples import invoke, know, sample
+from tests.unit.samples import invoke, know, sample
 
 CALLER = Caller("default", "enterprise", "operator", "req")
 TICKET = told({"code": 200, "data": {"id": "ticket_01M7WGNP40DE3B4WZZ6KYE37BH"}}, 201)

@@ -6,14 +6,13 @@ from functions.realtime import connections, store
 from functions.realtime.store import LiveConnection
 from hub import auth, times
 from tests.unit.realtime.conftest import Sockets
-from tests.unit.test_samples import invoke, know, sample
+from tests.unit.samples import invoke, know, sample
 
 
 @pytest.mark.usefixtures("aws_in_memory")
 def test_live_connections() -> None:
     assert invoke("LiveConnectionsFunction") == {"statusCode": 401}
-    key = sample("LiveConnectionsFunction")["headers"]["Authorization"].removeprefix("Bearer ")
-    know(key, "forwarding:read")
+    know(sample("LiveConnectionsFunction")["headers"]["Authorization"].removeprefix("Bearer "), "forwarding:read")
     connections._settings.cache_clear()
     assert invoke("LiveConnectionsFunction") == {"statusCode": 200}
     assert [one.id for one in store.of("default")] == ["Fd7jFeX9oAMCKTg="]

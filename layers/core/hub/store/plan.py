@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from hub import ids
 from hub.errors import FieldError, InvalidRequest
@@ -70,6 +70,8 @@ _LONGEST, _LONGEST_PARTITION = 250, 2048
 _GET = 100
 """Items that one call reads."""
 
+R = TypeVar("R", bound=Row)
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -80,7 +82,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Generic[R]):
     """Where the entities of a kind are found; ids begin with `prefix` and tell the time of creation.
 
     `equal`: indexes by the values of text fields, the most telling first. `ordered`: indexes by the values of numbers,
@@ -92,7 +94,7 @@ class Listing:
     schema: Schema
     kind: str
     prefix: str
-    shown: Callable[[Item], Row]
+    shown: Callable[[Item], R]
     equal: Mapping[str, Index] = field(default_factory=dict)
     ordered: Mapping[str, Index] = field(default_factory=dict)
     unique: Mapping[str, str] = field(default_factory=dict)
@@ -150,8 +152,13 @@ class _Plan:
     exact: bool
 
 
-def read(listing: Listing, tenant: str, asked: ListQuery) -> Page[dict[str, Any]]:
+def read(listing: Listing[R], tenant: str, asked: ListQuery) -> Page[R]:
     """Answer a query. Raises `InvalidRequest` where more than `MAX_READ` rows, or long ones, would have to be read."""
+    # Rows that `fields` cuts down are rows with fewer fields, which no type tells.
+    return cast("Page[R]", _read(listing, tenant, asked))
+
+
+def _read(listing: Listing[Any], tenant: str, asked: ListQuery) -> Page[dict[str, Any]]:
     plan = _in_order(listing, tenant, asked)
     narrowest = _narrowest(listing, asked)
     if plan and asked.by_cursor:
@@ -187,7 +194,7 @@ def _passing(asked: ListQuery, rows: Iterable[Row]) -> CursorPage[dict[str, Any]
     return CursorPage([asked.project(row) for row in found], asked.size, asked.cursor_after(last) if last else None)
 
 
-def _numbered(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> OffsetPage[dict[str, Any]]:
+def _numbered(listing: Listing[Any], tenant: str, asked: ListQuery, plan: _Plan) -> OffsetPage[dict[str, Any]]:
     """A numbered page of rows that come in the order asked for and all match."""
     start, end = (asked.page - 1) * asked.size, asked.page * asked.size
     if start > paging.MAX_OFFSET_ROWS:
@@ -204,7 +211,7 @@ def _numbered(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> O
     return OffsetPage([asked.project(row) for row in rows], asked.page, asked.size, number)
 
 
-def _number(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> int:
+def _number(listing: Listing[Any], tenant: str, asked: ListQuery, plan: _Plan) -> int:
     """How many match: counted, or of a long list without conditions what its events told."""
     known = 0 if asked.filters or listing.owner else totals.total(tenant, listing.kind)
     if known > MAX_COUNTED:
@@ -217,7 +224,7 @@ def _number(listing: Listing, tenant: str, asked: ListQuery, plan: _Plan) -> int
     return number
 
 
-def _bounded(rows: Iterable[Row], listing: Listing, *, in_order: bool) -> Iterator[Row]:
+def _bounded(rows: Iterable[Row], listing: Listing[Any], *, in_order: bool) -> Iterator[Row]:
     size = 0
     for number, row in enumerate(rows):
         size += _size(row)
@@ -267,7 +274,7 @@ def _entities(found: Iterable[_Found], first: int = _GET) -> Iterator[Item]:
         together *= 2
 
 
-def _in_order(listing: Listing, tenant: str, asked: ListQuery) -> _Plan | None:
+def _in_order(listing: Listing[Any], tenant: str, asked: ListQuery) -> _Plan | None:
     """The sources that give the rows in the order asked for, from the cursor on; `None` where there are none."""
     if asked.sort in _ORDER_OF_KEYS:
         name = next((name for name in listing.equal if _chosen(asked, name)), "")
@@ -286,7 +293,7 @@ def _in_order(listing: Listing, tenant: str, asked: ListQuery) -> _Plan | None:
     return None
 
 
-def _narrowest(listing: Listing, asked: ListQuery) -> str:
+def _narrowest(listing: Listing[Any], asked: ListQuery) -> str:
     """The field by whose index the fewest rows are read, among which are all that match; `""`: none, the id is."""
     for name in listing.unique:
         if any(one.field == name and one.operator is Operator.EQ for one in asked.filters):
@@ -296,7 +303,7 @@ def _narrowest(listing: Listing, asked: ListQuery) -> str:
     return next(chain(by_value, (name for name in listing.ordered if name in bounded)), "")
 
 
-def _sources(listing: Listing, tenant: str, asked: ListQuery, name: str) -> list[_Source]:
+def _sources(listing: Listing[Any], tenant: str, asked: ListQuery, name: str) -> list[_Source]:
     """The rows of a field's index, or with `""` all by id, as conditions on it bound them."""
     if name in listing.unique:
         return _by_unique(listing, tenant, asked, name)
@@ -317,14 +324,14 @@ def _chosen(asked: ListQuery, name: str) -> list[str]:
     return []
 
 
-def _by_value(listing: Listing, tenant: str, asked: ListQuery, name: str) -> list[_Source]:
+def _by_value(listing: Listing[Any], tenant: str, asked: ListQuery, name: str) -> list[_Source]:
     """The entities whose field has one of the chosen values, by id."""
     index, bounds = listing.equal[name], _bounds_of_ids(listing, asked)
     partitions = [keys.partition(tenant, index.kind, keys.part(value)) for value in _chosen(asked, name)]
     return [source for partition in partitions for source in _source(asked, partition, bounds, index)]
 
 
-def _by_number(listing: Listing, tenant: str, asked: ListQuery, name: str) -> list[_Source]:
+def _by_number(listing: Listing[Any], tenant: str, asked: ListQuery, name: str) -> list[_Source]:
     """The entities that have a number, by it."""
     index = listing.ordered[name]
     low, high = _bounds(asked, name, _sortable)
@@ -335,7 +342,7 @@ def _by_number(listing: Listing, tenant: str, asked: ListQuery, name: str) -> li
     return _source(asked, keys.partition(tenant, index.kind), bounds, index)
 
 
-def _lacking(listing: Listing, tenant: str, asked: ListQuery) -> list[_Source]:
+def _lacking(listing: Listing[Any], tenant: str, asked: ListQuery) -> list[_Source]:
     """The entities that lack the number that the list is sorted by, by id."""
     index, bounds = listing.ordered[asked.sort], _EVERYTHING
     if asked.after and asked.after[0] is None:
@@ -343,7 +350,7 @@ def _lacking(listing: Listing, tenant: str, asked: ListQuery) -> list[_Source]:
     return _source(asked, keys.partition(tenant, index.kind, _NONE), bounds, index)
 
 
-def _by_unique(listing: Listing, tenant: str, asked: ListQuery, name: str) -> list[_Source]:
+def _by_unique(listing: Listing[Any], tenant: str, asked: ListQuery, name: str) -> list[_Source]:
     """The entities by a text that no two of them share."""
     bounds = _bounds(asked, name, str)
     if asked.sort == name and asked.after:
@@ -378,7 +385,7 @@ def _query(asked: ListQuery, partition: str, bounds: _Bounds, index: str = "") -
     return table.Query(table.entities(), partition, between=between, index=index, newest_first=asked.descending)
 
 
-def _bounds_of_ids(listing: Listing, asked: ListQuery) -> _Bounds:
+def _bounds_of_ids(listing: Listing[Any], asked: ListQuery) -> _Bounds:
     """The ids between which all are that match, from the cursor on where the list is in their order."""
     low, high = _bounds(asked, "id", str)
     earliest, latest = _bounds(asked, "createdAt", _milliseconds)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from hub import aws, settings
-from hub.errors import Unavailable
+from hub.errors import NotFound, Unavailable
 from hub.store.items import Item, from_item, to_item
 from hub.store.keys import Key
 
@@ -162,6 +162,14 @@ def get(table: str, key: Key, *, consistent: bool = False) -> Item | None:
     with _translated():
         answer = aws.dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=consistent)
     return _living(answer.get("Item"))
+
+
+def required(table: str, key: Key, *, consistent: bool = False) -> Item:
+    """Read one item. Raises `NotFound` where there is none or a deleted one."""
+    item = get(table, key, consistent=consistent)
+    if item is None:
+        raise NotFound
+    return item
 
 
 def get_many(wanted: Mapping[str, Sequence[Key]], *, consistent: bool = False) -> dict[tuple[str, str, str], Item]:

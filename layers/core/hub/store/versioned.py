@@ -1,13 +1,16 @@
 """Entities with a version: each write counts it up, so that none is overwritten unread."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from hub import times
+from hub.errors import Unavailable
 from hub.store import table
 
 TRIES = 6
 """Of what is written whatever else changes meanwhile: a message, a comment."""
+
+T = TypeVar("T")
 
 Expects = Callable[[int], None]
 """Holds a version against what the caller has read (`Request.expects`)."""
@@ -37,6 +40,17 @@ def write(seen: int, *operations: table.Operation) -> None:
         raise Changed((failure.item or {}).get("version", 0)) from None
     except table.Contended:
         raise Changed(seen) from None
+
+
+def retried(once: Callable[[], T]) -> T:
+    """Do what reads a thing and writes it, again where it `Changed` meanwhile. Raises `Unavailable` after `TRIES`."""
+    for attempt in range(TRIES):
+        table.back_off(attempt)
+        try:
+            return once()
+        except Changed:
+            continue
+    raise Unavailable
 
 
 def iso(milliseconds: int | None) -> str | None:

@@ -29,6 +29,13 @@ class Body(BaseModel):
     # JSON has no NaN and no infinity, and DynamoDB stores none.
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent, of a body that changes some. Raises `InvalidRequest` where it has none."""
+        sent = self.model_dump(exclude_unset=True)
+        if not sent:
+            raise InvalidRequest(FieldError("body", "nothing_to_change"))
+        return sent
+
 
 class Parameters(BaseModel):
     """A query string: values are read from text, unknown parameters refused."""
