@@ -428,6 +428,22 @@ def size(value: dict[str, Any]) -> int:
     return len(one if isinstance(one, bytes) else one.encode())
 
 
+def test_what_was_said_in_the_same_millisecond_is_queued_once(
+    worker: Lambda, kook: Channels, polled: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(polled)
+    for number in range(1, 4):
+        kook.say(number)
+    for one in kook.said[CHANNEL]:
+        one["create_at"] = kook.said[CHANNEL][-1]["create_at"]
+    turn(polled)
+    assert numbers(worker) == [1, 2, 3]
+    again: list[intake.Told] = []
+    monkeypatch.setattr(intake, "take", lambda _tenant, _account, told: again.extend(told))
+    turn(polled)
+    assert again == [], "SQS would take it once more after five minutes"
+
+
 def test_a_cursor_of_before_edits_were_seen_goes_on(worker: Lambda, kook: Channels, polled: StoredAccount) -> None:
     for number in range(1, 4):
         kook.say(number)
