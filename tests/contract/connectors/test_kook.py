@@ -251,6 +251,12 @@ def test_whether_a_message_is_there_is_asked_of_kook_whatever_is_in_it(provider:
             kook.is_gone(config(provider), "5f89c1d0-2")
 
 
+@pytest.mark.parametrize("answer", [told("<html>", 403), told("<html>", 404), told("", 302), told("no", 400)])
+def test_what_is_not_kooks_word_tells_of_no_deletion(provider: Fake, answer: Reply) -> None:
+    provider.will(answer)
+    assert not kook.is_gone(config(provider), "5f89c1d0-2")
+
+
 def test_a_message_is_looked_at(provider: Fake) -> None:
     provider.will(data({**LISTED, "channel_id": "98"}))
     found = kook.message_of(config(provider), "99", "5f89c1d0-2")

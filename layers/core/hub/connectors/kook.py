@@ -48,6 +48,8 @@ MAX_PAGES = 20
 _MEDIA: dict[int, MediaKind] = {2: "image", 3: "video", 4: "file", 8: "audio"}
 _KINDS = {2: "image", 3: "video", 4: "file", 8: "audio", CARD: "card"}
 _DISABLED = frozenset({401, 40100, 40101, 40102, 40103})
+_REFUSED = "40000"
+"""KOOK's code for what it does not do, whatever the reason."""
 
 
 class KookConfig(ApiConfig):
@@ -230,13 +232,16 @@ def message_of(config: KookConfig, channel_id: str, msg_id: str) -> Said:
 
 
 def is_gone(config: KookConfig, msg_id: str) -> bool:
-    """Whether KOOK shows a message to nobody any more. Raises `ProviderError`."""
+    """Whether KOOK itself says that it does not know a message any more: what stands before it may refuse a call, too.
+
+    Raises `Disabled`, `Temporary`.
+    """
     try:
         _call("GET", config, "/message/view", query={"msg_id": msg_id})
     except Disabled:
         raise
-    except Permanent:
-        return True
+    except Permanent as error:
+        return error.code == _REFUSED
     return False
 
 
