@@ -309,6 +309,19 @@ def test_a_deleted_message_loses_no_place(worker: Lambda, kook: Channels, polled
     assert numbers(worker) == [2, 3]
 
 
+def test_a_message_that_cannot_be_read_hides_none_of_those_before_it(
+    worker: Lambda, kook: Channels, polled: StoredAccount
+) -> None:
+    kook.say(0)
+    turn(polled)
+    for number in range(1, 71):
+        kook.say(number)
+    del kook.said[CHANNEL][-1]["author"]
+    turn(polled)
+    turn(polled)
+    assert numbers(worker) == list(range(1, 70))
+
+
 class Reader:
     """A target that does what the queue says; `told` is all that it was told."""
 

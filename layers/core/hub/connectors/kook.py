@@ -186,6 +186,15 @@ class Said:
     channel_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Messages of a channel, the oldest first. `is_full`: KOOK listed as many as were asked for, so there may be more;
+    one that cannot be read counts there, and is not in `said`."""
+
+    said: list[Said]
+    is_full: bool
+
+
 def guilds(config: KookConfig) -> list[Guild]:
     """The bot's servers. Raises `ProviderError`."""
     found = _all(config, "/guild/list", {})
@@ -200,7 +209,7 @@ def channels(config: KookConfig, guild_id: str) -> list[Channel]:
         return [Channel(str(one["id"]), str(one["name"]), guild_id) for one in found if not one.get("is_category")]
 
 
-def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int = 50) -> list[Said]:
+def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int = 50) -> Listed:
     """The messages of a channel after one, or the latest where none is named, the oldest first; 50 at most.
 
     Raises `ProviderError`.
@@ -209,8 +218,8 @@ def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int =
     query |= {"msg_id": msg_id, "flag": "after"} if msg_id else {}
     found = _call("GET", config, "/message/list", query=query)
     with calls.reading():
-        listed = callbacks.readable(lambda one: _readable(one, channel_id), found["items"])
-    return sorted(listed, key=lambda one: one.at)
+        said = callbacks.readable(lambda one: _readable(one, channel_id), found["items"])
+        return Listed(sorted(said, key=lambda one: one.at), len(found["items"]) >= most)
 
 
 def message_of(config: KookConfig, channel_id: str, msg_id: str) -> Said:
