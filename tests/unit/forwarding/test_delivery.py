@@ -372,7 +372,7 @@ def test_a_lease_is_renewed_in_time_whenever_others_end(monkeypatch: pytest.Monk
         return {one for one in some if one.done()}, {one for one in some if not one.done()}
 
     monkeypatch.setattr(forward, "wait", wait)
-    monkeypatch.setattr(forward.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(leases, "renew", lambda _: renewed.append(now))
     assert forward._ended({one: [] for one in ends}) == []
     assert all(later - sooner <= leases.RENEWED_SECONDS + 0.1 for sooner, later in pairwise([*renewed, 60.0])), renewed
