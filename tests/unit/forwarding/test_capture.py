@@ -20,6 +20,7 @@ from functions.forwarding.conversion import document
 from hub import schedules, times
 from hub.connectors import callbacks as reading
 from hub.errors import Unavailable
+from hub.outcomes import Trouble
 from tests.conftest import Clock, request_event
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
@@ -521,6 +522,17 @@ def test_a_token_that_kook_refuses_is_noted(kook: Channels, polled: StoredAccoun
     assert (now.status, now.error) == ("error", {"code": "401", "message": "无效的token"})
     turn(polled)
     assert accounts.get("default", polled.id).status == "online"
+
+
+def test_only_an_answer_to_its_token_takes_an_account_out_of_error(worker: Lambda, account: StoredAccount) -> None:
+    """KOOK goes on to call back, and where no channel is mapped nothing is asked."""
+    trouble: Trouble = {"code": "401", "message": "无效的token"}
+    assert accounts.note("default", account, "error", trouble)
+    before = len(memory.told())
+    assert call(account.callback_id, encrypted(said_event(1))) == (200, {})
+    turn(account)
+    now = accounts.get("default", account.id)
+    assert (now.status, now.error, len(memory.told())) == ("error", trouble, before)
 
 
 def test_schedules_follow_accounts_whatever_the_events_say(kook: Channels, monkeypatch: pytest.MonkeyPatch) -> None:
