@@ -6,7 +6,7 @@ import zlib
 from itertools import count
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from Cryptodome.Cipher import AES
@@ -20,12 +20,14 @@ from functions.forwarding.conversion import document
 from hub import schedules, times
 from hub.connectors import callbacks as reading
 from hub.errors import Unavailable
-from hub.outcomes import Trouble
 from tests.conftest import Clock, request_event
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.forwarder import CHANNEL, ENCRYPT_KEY, VERIFY_TOKEN, caller, new_account, new_mapping
 from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, said_event
+
+if TYPE_CHECKING:
+    from hub.outcomes import Trouble
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
