@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ALL_COMPLETED, Future
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tests.unit.forwarding.flow import (
     contents,
     discord_bot,
     discord_took,
+    records,
     rows,
     said_event,
     telegram_bot,
@@ -355,6 +357,36 @@ def test_what_is_worked_on_for_longer_is_held_from_lease_to_lease(
     assert len(waits) >= 3, "a renewal that fails is no end"
     assert all(one == [leases.SECONDS] for one in waits), "what is done is not held"
     assert {row.status for row in rows()} == {"success"}
+
+
+def test_what_sqs_does_not_delete_at_once_lets_go_of_nobodys_lease(
+    worker: Lambda, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "RENEWED_SECONDS", 0.1)
+    held: list[float] = []
+
+    def fail(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
+
+    class Late(Fake):
+        def answer(self, asked: Asked) -> Reply:
+            time.sleep(0.5)
+            return discord_took()
+
+    telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
+    with Late() as discord:
+        new_mapping(discord_bot(discord))
+        new_mapping(telegram_bot(telegram), "-100123")
+        capture(account, said_event(1))
+        batch = [*worker.received(), *worker.received()]
+        with monkeypatch.context() as patched:
+            patched.setattr(aws.sqs(), "delete_message_batch", fail)
+            patched.setattr(leases, "renew", lambda _: held.append(time.monotonic()))
+            event = {"Records": records(batch)}
+            answer = forward.handler(event, SimpleNamespace(aws_request_id="a"))
+    assert answer == {"batchItemFailures": []}, "Lambda deletes what was not deleted"
+    assert len(held) >= 3
 
 
 def test_a_lease_is_renewed_in_time_whenever_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
