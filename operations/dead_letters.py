@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from operations.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 POISON_EVENTS = "PoisonEventsQueue"
 """Where the publisher of the outbox puts what it cannot publish; no queue fails into it."""
@@ -75,8 +78,9 @@ def of(stack: Stack) -> list[DeadLetterQueue]:
     queues: dict[str, Queue] = {}
     sources: dict[str, Queue] = {}
     urls = dict(sorted(stack.resources("AWS::SQS::Queue").items()))
+    client = stack.queues  # Made here: a session makes one client at a time.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        attributes = pool.map(lambda url: _attributes(stack, url), urls.values())
+        attributes = pool.map(lambda url: _attributes(client, url), urls.values())
         for (name, url), told in zip(urls.items(), attributes, strict=True):
             waiting, in_flight = told["ApproximateNumberOfMessages"], told["ApproximateNumberOfMessagesNotVisible"]
             queue = queues[told["QueueArn"]] = Queue(name, url, told["QueueArn"], int(waiting), int(in_flight))
@@ -89,8 +93,8 @@ def of(stack: Stack) -> list[DeadLetterQueue]:
     ]
 
 
-def _attributes(stack: Stack, url: str) -> Mapping[str, str]:
-    told = stack.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+def _attributes(client: "SQSClient", url: str) -> Mapping[str, str]:
+    told = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return {str(name): value for name, value in told.items()}
 
 

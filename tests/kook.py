@@ -84,6 +84,9 @@ class Kook(Fake):
                 return _listed([row for row in rows if not kind or row["type"] in (kind, 0)], asked)
             case "/message/list":
                 return self._said(asked)
+            case "/message/view":
+                known = [one for said in self.messages.values() for one in said if one["id"] == asked.query["msg_id"]]
+                return _told(known[0]) if known else _refused(40000, "消息不存在")
         return _refused(404, "你访问的资源不存在", 404)
 
     def say(self, channel_id: str, message_id: str, content: str, at: int) -> None:

@@ -26,7 +26,12 @@ GROUPS: dict[str, str] = {
     "device": "iot",
     "message": "messaging",
     "contact": "messaging",
+    "kook_account": "forwarding",
     "forward": "forwarding",
+    "forwarding": "forwarding",
+    "forwarder": "forwarding",
+    "forward_bot": "forwarding",
+    "forward_mapping": "forwarding",
     "webhook": "webhooks",
 }
 """The group of endpoints that shows what an event tells: who may read there may be told."""

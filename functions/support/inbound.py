@@ -131,6 +131,9 @@ def _deliver(tenant: str, told: _Status) -> None:
     conversation, message = (str(told.metadata.get(name)) for name in ("conversationId", "messageId"))
     if not re.fullmatch(_CONVERSATION_ID, conversation) or not re.fullmatch(_MESSAGE_ID, message):
         return
+    # What an answer goes out as has an id of the answer's own time, what others send one of theirs.
+    if ids.milliseconds(told.message_id) != ids.milliseconds(message):
+        return
     now: MessageDelivery = {"status": told.status, "error": None}
     if told.error is not None:
         now["error"] = {"code": told.error.code, "message": told.error.message}

@@ -9,6 +9,7 @@ import pytest
 from functions.messaging.contacts import people, run, runs, service, store
 from functions.messaging.contacts.store import StoredContact
 from hub import times
+from hub.store import paging
 from tests.conftest import Answer, Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
@@ -107,6 +108,22 @@ def test_contacts_come_in_pages_and_are_a_users_and_tenants_own(
     assert find(other_tenant, f"userId={USER}&platformUserId=%2B8613800138000").text == "null"
     assert other_tenant.call("GET", f"/third-party/signal/contacts/sync?userId={USER}").status == 404
     assert sync(other_tenant).status == 422
+
+
+def test_who_follows_the_links_gets_all_however_many(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MAX_OFFSET_ROWS", 4)
+    numbers = [f"+861380013800{number}" for number in range(9)]
+    with AddressBook(*numbers) as book:
+        connect(deployment, "signal", base_url=book.url)
+        sync(deployment)
+    path, followed, found = f"/third-party/signal/contacts?userId={USER}&limit=2", [], []
+    while path:
+        answer = deployment.call("GET", path)
+        found += [one["platformUserId"] for one in answer.json]
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        followed.append("cursor" if "cursor=" in path else path.partition("page=")[2])
+    assert found == numbers
+    assert followed == ["2", "3", "cursor", "cursor", ""]
 
 
 @pytest.mark.parametrize("platform", ["whatsapp", "telegram"])

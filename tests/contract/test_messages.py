@@ -202,7 +202,8 @@ def test_templates_where_a_platform_has_them(deployment: Deployment, platform: s
     whole = TEMPLATES[platform]
     for name in whole:
         refused(send(deployment, platform, type="template", template={**whole, name: None}), f"template.{name}")
-    refused(send(deployment, platform, type="template", template={"name": "", "data": None}), *whole)
+    for empty in ({}, {"name": "", "data": None}):
+        refused(send(deployment, platform, type="template", template=empty), *(f"template.{name}" for name in whole))
     made = send(deployment, platform, type="template", template=whole)
     assert (made.status, made.json["type"]) == (201, "template")
 

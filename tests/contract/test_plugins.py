@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from functions.plugins import catalogue, dialect, schemas, service
-from functions.plugins.manifest import GROUPS, read
+from functions.plugins.manifest import GROUPS, PERMISSIONS, read
+from hub.events import PATTERNS
 from tests.conftest import Clock, Deployment
 from tests.contract import memory
 from tests.contract.connectors.fakes import GARBAGE, Fake, Reply, told
@@ -256,6 +258,12 @@ def test_users_events_are_for_administrators_to_give(deployment: Deployment, fak
     writer = deployment.new_key("read", "write")["key"]
     assert deployment.call("POST", f"{PATH}/install", body, key=writer).status == 403
     assert deployment.call("POST", f"{PATH}/install", body).status == 201
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if pattern.endswith("*")])
+def test_whatever_happens_can_be_told_to_a_plugin(pattern: str) -> None:
+    document = manifest("https://example.com/", permissions=list(PERMISSIONS), events=[pattern])
+    assert read(json.dumps(document)).events == [pattern]
 
 
 def test_the_marketplace(deployment: Deployment) -> None:

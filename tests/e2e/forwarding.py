@@ -41,12 +41,13 @@ class Taken:
 
 
 class Platform(Fake):
-    """A platform that takes messages; `trouble` keeps it from it."""
+    """A platform that takes messages; `trouble` keeps it from it. `changed` is what was done to them later."""
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[Taken] = []
         self.refused = 0
+        self.changed: list[tuple[str, str]] = []
         self.trouble: Trouble = lambda _: None
         self._lock = Lock()
 
@@ -73,6 +74,12 @@ class Discord(Platform):
         webhook = asked.path.split("/")[3]
         if asked.method == "GET":
             return told({"id": webhook, "name": "公告", "channel_id": webhook})
+        if asked.method == "PATCH":
+            self.changed.append(("edit", asked.json["content"]))
+            return told({"id": asked.path.rpartition("/")[2], "channel_id": webhook})
+        if asked.method == "DELETE":
+            self.changed.append(("delete", asked.path.rpartition("/")[2]))
+            return Reply(204)
         found = self.take(webhook, asked.json["content"])
         return found if isinstance(found, Reply) else told({"id": str(found), "channel_id": webhook})
 
@@ -85,6 +92,10 @@ class Telegram(Platform):
         if asked.path.endswith("/getMe"):
             return told({"ok": True, "result": {"id": 1, "is_bot": True, "username": "hub_bot"}})
         chat = asked.json["chat_id"]
+        if asked.path.endswith(("/editMessageText", "/deleteMessage")):
+            kind = "edit" if "text" in asked.json else "delete"
+            self.changed.append((kind, asked.json.get("text") or str(asked.json["message_id"])))
+            return told({"ok": True, "result": True})
         if asked.path.endswith("/getChat"):
             return told({"ok": True, "result": {"id": chat, "type": "group", "title": "公告"}})
         found = self.take(chat, asked.json["text"])
@@ -108,6 +119,10 @@ class Feishu(Platform):
             return told({"code": 0, "msg": "ok", "tenant_access_token": "t-1", "expire": 7200})
         if asked.path.endswith("/bot/v3/info"):
             return told({"code": 0, "msg": "ok", "bot": {"open_id": "ou_1", "app_name": "公告"}})
+        if asked.method in ("PATCH", "PUT", "DELETE"):
+            kind = "delete" if asked.method == "DELETE" else "edit"
+            self.changed.append((kind, asked.path.rpartition("/")[2]))
+            return told({"code": 0, "msg": "success", "data": {}})
         chat, content = asked.json["receive_id"], json.loads(asked.json["content"])
         found = self._seen.get(asked.json["uuid"]) or self.take(chat, content["elements"][0]["text"]["content"])
         if isinstance(found, Reply):
@@ -183,6 +198,18 @@ class World:
         """Have KOOK show, when it is asked, that something was said."""
         now = round(time.time() * 1000)
         self.kook.say(self.channel(channel), message_id(channel, number), text(channel, number), now)
+
+    def edit(self, channel: int, number: int, content: str) -> None:
+        """Have KOOK show that something was edited."""
+        self._of(channel, number).update(content=content, updated_at=round(time.time() * 1000))
+
+    def delete(self, channel: int, number: int) -> None:
+        """Have KOOK show that something was deleted."""
+        self.kook.messages[self.channel(channel)].remove(self._of(channel, number))
+
+    def _of(self, channel: int, number: int) -> dict[str, Any]:
+        [found] = [one for one in self.kook.messages[self.channel(channel)] if one["id"] == message_id(channel, number)]
+        return found
 
     def call(self, event: Mapping[str, Any]) -> None:
         """Call back with an event, until it is taken: KOOK repeats what is not."""

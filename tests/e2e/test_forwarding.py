@@ -76,6 +76,14 @@ def test_a_started_account_is_polled_and_what_a_callback_brought_too_comes_once(
         poll(stack, api, world)
         for platform in PLATFORMS:
             assert world.arrived(0, platform) == [1, 2]
+        world.edit(0, 1, "改过的")
+        world.delete(0, 2)
+        poll(stack, api, world)
+        platforms = world.platforms.values()
+        eventually(lambda: all(len(one.changed) == 2 for one in platforms), "an edit and a deletion at each", 60, 0.2)
+        assert all([kind for kind, _ in one.changed] == ["edit", "delete"] for one in platforms)
+        assert world.platforms["discord"].changed[0] == ("edit", "改过的")
+        assert world.total() == 2 * len(PLATFORMS)
 
 
 def test_what_is_said_is_pushed_with_its_latency_and_so_is_the_status_when_a_mapping_comes_or_goes(

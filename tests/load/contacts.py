@@ -56,7 +56,7 @@ def _run(stack: RunningStack, api: Client, account: WeChat) -> None:
 
 def _check(api: Client, wanted: list[str]) -> None:
     found: list[str] = []
-    page = f"{PATH}?userId=user-uuid&limit=100"
+    page = f"{PATH}?userId=user-uuid&limit=100&cursor="
     while page:
         answer = _answered(api, page)
         found += [contact["platformUserId"] for contact in answer.json()]

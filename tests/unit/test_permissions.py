@@ -191,7 +191,7 @@ def test_support_inbound(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = message["detail"]["data"]
     moved = {"integration_id": told["integration_id"], "contact_id": told["contact"]["id"], "new_contact_id": "+1"}
     metadata = {"conversationId": f"conv_{'0' * 26}", "messageId": f"msg_{'0' * 26}"}
-    sent = {"message_id": f"msg_{'1' * 26}", "status": "sent", "error": None, "metadata": metadata}
+    sent = {"message_id": f"msg_{'0' * 25}1", "status": "sent", "error": None, "metadata": metadata}
     others = [
         {"detail": {**message["detail"], "type": kind, "data": data}}
         for kind, data in (("contact.moved", moved), ("message.sent", sent))

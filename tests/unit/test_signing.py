@@ -93,7 +93,7 @@ def test_a_secret_may_lack_its_padding(secret: str) -> None:
     assert Webhook(secret).verify(BODY, headers) == {"test": 2432232314}
 
 
-@pytest.mark.parametrize("secret", ["your_webhook_secret", "whsec_not base64!", "whsec_a"])
+@pytest.mark.parametrize("secret", ["your_webhook_secret", "whsec_not base64!", "whsec_a", "whsec_密钥"])
 def test_a_secret_of_another_form_is_its_own_bytes(secret: str) -> None:
     headers = signing.headers(BODY, ID, "test", now(), [secret])
     assert Webhook(secret.encode()).verify(BODY, headers) == {"test": 2432232314}

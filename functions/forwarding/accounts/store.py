@@ -171,7 +171,7 @@ def note(tenant: str, account: StoredAccount, status: Status, trouble: Trouble |
     """
     after = dataclasses.replace(account, status=status, error=trouble)
     values: dict[str, Any] = {"true": True}
-    condition = f"{table.PRESENT} AND #is_started = :true"
+    condition, removed = f"{table.PRESENT} AND #is_started = :true", ""
     if status == "online":
         values["last_active"] = times.now_ms()
     if connections.changes(account, after, "error", "status"):
@@ -180,11 +180,11 @@ def note(tenant: str, account: StoredAccount, status: Status, trouble: Trouble |
         values |= {"status": status, "version": after.version, "events": told_of, "seen": account.version}
         values |= {"error": trouble} if trouble else {}
         condition += " AND #version = :seen"
+        removed = "" if trouble else " REMOVE #error"
     changed = [name for name in values if name not in ("true", "seen")]
     if not changed:
         return True
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
-    expression += "" if trouble else " REMOVE #error"
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) + removed
     key = keys.entity(tenant, KIND, account.id)
     try:
         table.write(table.Update(table.entities(), key, expression, condition, values))
@@ -193,8 +193,13 @@ def note(tenant: str, account: StoredAccount, status: Status, trouble: Trouble |
     return True
 
 
-def seen(tenant: str, account: StoredAccount) -> None:
-    """Note that KOOK has just told something of a started account, once a minute at most."""
+def seen(tenant: str, account: StoredAccount, *, is_accepted: bool) -> None:
+    """Note that KOOK has just told something of a started account, once a minute at most.
+
+    One whose token it refused is in `error` until it is accepted again: KOOK calls back all the same.
+    """
+    if account.status == "error" and not is_accepted:
+        return
     is_known = account.last_active is not None and times.now_ms() - account.last_active < SEEN_SECONDS * 1000
     if not is_known or account.status != "online":
         note(tenant, account, "online")

@@ -46,7 +46,7 @@ def hear_kook(request: Request, callback_id: str) -> Heard:
         count("CallbacksOfStoppedAccounts")
         return {}
     intake.take(tenant, account, callbacks.readable(intake.heard, [data]))
-    accounts.seen(tenant, account)
+    accounts.seen(tenant, account, is_accepted=False)
     return {}
 
 

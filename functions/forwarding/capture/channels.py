@@ -16,7 +16,7 @@ from functions.forwarding.capture.cursors import Cursor
 from functions.forwarding.captured import TYPES
 from hub import pacing, times
 from hub.connectors import kook
-from hub.connectors.kook import KookConfig, Said
+from hub.connectors.kook import KookConfig, Listed, Said
 from hub.connectors.protocol import Disabled, Permanent, Temporary
 from hub.telemetry import count
 
@@ -53,14 +53,15 @@ class Run:
 def read(run: Run, channel: str, cursor: Cursor | None) -> None:
     """Read a channel; what is noted of it was queued before. Raises `ProviderError`."""
     started = times.now_ms()
-    latest = _asked(run, channel, "")
+    page = _asked(run, channel, "")
+    latest = page.said
     if cursor is None:
         # What was said before is not forwarded.
         begun = Cursor(channel, "", 0 if latest else started, run.account.id, started)
         cursors.put(run.tenant, _behind(begun, latest, _forwardable(latest)))
         return
     new = _new(cursor, latest)
-    if len(new) == PAGE and _catch_up(run, channel, cursor):
+    if page.is_full and len(new) == len(latest) and _catch_up(run, channel, cursor):
         return
     _take(run, new)
     changes = [*_edits(cursor, latest, new), *_deletions(run, channel, cursor, latest)]
@@ -74,17 +75,17 @@ def _catch_up(run: Run, channel: str, cursor: Cursor) -> bool:
     if page is None:
         return False
     while True:
-        new = _new(cursor, page)
+        new = _new(cursor, page.said)
         _take(run, new)
-        after = _behind(cursor, page, [*cursor.known, *_forwardable(new)])
+        after = _behind(cursor, page.said, [*cursor.known, *_forwardable(new)])
         _note(run, cursor, after)
         cursor = after
-        if len(page) < PAGE or not new or run.is_over:
+        if not page.is_full or not new or run.is_over:
             return True
         page = _asked(run, channel, cursor.message_id)
 
 
-def _first_page(run: Run, channel: str, cursor: Cursor) -> list[Said] | None:
+def _first_page(run: Run, channel: str, cursor: Cursor) -> Listed | None:
     """The page behind the latest message that was known and is still there; `None` where none is."""
     for message_id in dict.fromkeys((cursor.message_id, *reversed(cursor.known))):
         try:
@@ -97,7 +98,7 @@ def _first_page(run: Run, channel: str, cursor: Cursor) -> list[Said] | None:
     return None
 
 
-def _asked(run: Run, channel: str, after: str) -> list[Said]:
+def _asked(run: Run, channel: str, after: str) -> Listed:
     run.wait()
     return kook.messages_after(run.config, channel, after, PAGE)
 

@@ -40,6 +40,7 @@ def poll(tenant: str, account_id: str) -> None:
         return
     wanted = mappings.channels_of_tenant(tenant)
     known = cursors.get_many(tenant, wanted)
+    is_accepted = False
     try:
         # Those that waited longest first: what one run does not reach, the next does.
         for channel in sorted(wanted, key=lambda one: known[one].polled_at if one in known else 0):
@@ -48,6 +49,7 @@ def poll(tenant: str, account_id: str) -> None:
                 return
             if channel not in known or not known[channel].is_of_another(account.id):
                 _read(run, channel, known.get(channel))
+                is_accepted = True
     except Temporary as error:
         if error.retry_at is not None:
             pacing.pause(tenant, run.pace, error.retry_at)
@@ -56,7 +58,7 @@ def poll(tenant: str, account_id: str) -> None:
     except Disabled as error:
         accounts.note(tenant, account, "error", connections.trouble(error, run.config))
         return
-    accounts.seen(tenant, account)
+    accounts.seen(tenant, account, is_accepted=is_accepted)
 
 
 def _started(tenant: str, account_id: str) -> StoredAccount | None:

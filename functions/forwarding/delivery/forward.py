@@ -92,9 +92,8 @@ def _ended(running: Mapping[Future[tuple[list[Received], list[Received]]], Seque
         if others and time.monotonic() - renewed >= leases.RENEWED_SECONDS:
             leases.renew([received for one in others for received in running[one]])
             renewed = time.monotonic()
-        finished, others = (
-            wait(others, timeout=leases.RENEWED_SECONDS, return_when=FIRST_COMPLETED) if others else (set(), set())
-        )
+        rest = renewed + leases.RENEWED_SECONDS - time.monotonic()
+        finished, others = wait(others, timeout=rest, return_when=FIRST_COMPLETED) if others else (set(), set())
     if failed:
         raise failed[0]
     return again

@@ -4,7 +4,8 @@ The queue's own time is six times the function's, for batches that wait for a fu
 than a moment holds its messages for half a minute at a time, again and again: where it dies, they come again soon.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -49,10 +50,8 @@ def received(record: Mapping[str, Any], one: Captured) -> Received:
 
 def renew(some: Sequence[Received]) -> None:
     """Hold messages on. Where that fails, the next renewal comes before the lease is over."""
-    try:
+    with _passing("a lease is not renewed"):
         _show_in([(one, SECONDS) for one in some])
-    except (BotoCoreError, ClientError):
-        logger().warning("a lease is not renewed", exc_info=True)
 
 
 def put_off(some: Sequence[Received], until: int) -> None:
@@ -63,21 +62,35 @@ def put_off(some: Sequence[Received], until: int) -> None:
 
 
 def fail(some: Sequence[Received]) -> None:
-    """Have messages come again that could not be worked on: later each time, as a day of it is not to lose them."""
-    _show_in([(one, min(SECONDS * one.times, MAX_FAILED_SECONDS)) for one in some])
+    """Have messages come again that could not be worked on: later each time, as a day of it is not to lose them.
+
+    Where that fails, they come when their lease is over.
+    """
+    with _passing("messages that failed come again at another time"):
+        _show_in([(one, min(SECONDS * one.times, MAX_FAILED_SECONDS)) for one in some])
 
 
 def end(done: Sequence[Received]) -> None:
-    """Delete messages now, which Lambda does only when the whole batch has ended."""
+    """Delete messages now, which Lambda does only when the whole batch has ended; where that fails it does it then."""
     if done:
         entries: Any = [{"Id": str(position), "ReceiptHandle": one.receipt} for position, one in enumerate(done)]
-        aws.sqs().delete_message_batch(QueueUrl=queue_url(), Entries=entries)
+        with _passing("messages that are done are not deleted yet"):
+            aws.sqs().delete_message_batch(QueueUrl=queue_url(), Entries=entries)
 
 
 @cache
 def queue_url() -> str:
     """The queue's address."""
     return settings.load(QueueSettings).forward_queue_url
+
+
+@contextmanager
+def _passing(warning: str) -> Iterator[None]:
+    """Go on where SQS does not answer: others are at work, whose leases must not end by it."""
+    try:
+        yield
+    except (BotoCoreError, ClientError):
+        logger().warning(warning, exc_info=True)
 
 
 def _show_in(waits: Sequence[tuple[Received, int]]) -> None:

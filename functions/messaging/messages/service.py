@@ -153,7 +153,7 @@ def _check(platform: Platform, wanted: NewThirdPartyMessage) -> None:
     """Refuse what the platform would not take. Raises `InvalidRequest`."""
     if wanted.type == "template" and platform not in platforms.TEMPLATES:
         raise InvalidRequest(FieldError("type", "not_on_platform", {"platform": platform}))
-    if missing := platforms.lacks(platform, wanted.template) if wanted.template else []:
+    if missing := [] if wanted.template is None else platforms.lacks(platform, wanted.template):
         raise InvalidRequest([FieldError(f"template.{name}", "missing") for name in missing])
     limits = connectors.connector(platform).limits
     if wanted.type in limits.uncaptioned and wanted.content:

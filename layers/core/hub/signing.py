@@ -4,7 +4,6 @@ Of the latter the version `v1`.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -59,7 +58,7 @@ def _key(secret: str) -> bytes:
         try:
             # The libraries, too, take a secret that lost its padding.
             return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-        except binascii.Error:
+        except ValueError:  # also of letters beyond ASCII, which `binascii.Error` is not
             pass
     return secret.encode()
 

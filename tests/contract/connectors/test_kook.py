@@ -209,7 +209,9 @@ def test_the_messages_after_one_are_told_from_the_oldest(provider: Fake) -> None
         "updated_at": 0,
     }
     provider.will(data({"items": [LISTED, picked, {"id": "no message"}]}))
-    first, second = kook.messages_after(config(provider), "99", "5f89c1d0-0")
+    listed = kook.messages_after(config(provider), "99", "5f89c1d0-0")
+    first, second = listed.said
+    assert not listed.is_full
     [asked] = provider.asked
     assert (asked.path, asked.query) == (
         "/api/v3/message/list",
@@ -235,7 +237,7 @@ def test_the_messages_after_one_are_told_from_the_oldest(provider: Fake) -> None
 
 def test_the_latest_messages_are_those_after_none(provider: Fake) -> None:
     provider.will(data({"items": []}))
-    assert kook.messages_after(config(provider), "99", "", 1) == []
+    assert kook.messages_after(config(provider), "99", "", 1) == kook.Listed([], is_full=False)
     assert provider.asked[0].query == {"target_id": "99", "page_size": "1"}
 
 
@@ -247,6 +249,12 @@ def test_whether_a_message_is_there_is_asked_of_kook_whatever_is_in_it(provider:
     for error in (Disabled, Temporary):
         with pytest.raises(error):
             kook.is_gone(config(provider), "5f89c1d0-2")
+
+
+@pytest.mark.parametrize("answer", [told("<html>", 403), told("<html>", 404), told("", 302), told("no", 400)])
+def test_what_is_not_kooks_word_tells_of_no_deletion(provider: Fake, answer: Reply) -> None:
+    provider.will(answer)
+    assert not kook.is_gone(config(provider), "5f89c1d0-2")
 
 
 def test_a_message_is_looked_at(provider: Fake) -> None:

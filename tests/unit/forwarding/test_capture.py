@@ -6,7 +6,7 @@ import zlib
 from itertools import count
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from Cryptodome.Cipher import AES
@@ -25,6 +25,9 @@ from tests.contract import memory
 from tests.contract.connectors.fakes import Asked, Fake, Reply, told
 from tests.forwarder import CHANNEL, ENCRYPT_KEY, VERIFY_TOKEN, caller, new_account, new_mapping
 from tests.unit.forwarding.flow import Lambda, changed_event, discord_bot, discord_took, said_event
+
+if TYPE_CHECKING:
+    from hub.outcomes import Trouble
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
 
@@ -309,6 +312,19 @@ def test_a_deleted_message_loses_no_place(worker: Lambda, kook: Channels, polled
     assert numbers(worker) == [2, 3]
 
 
+def test_a_message_that_cannot_be_read_hides_none_of_those_before_it(
+    worker: Lambda, kook: Channels, polled: StoredAccount
+) -> None:
+    kook.say(0)
+    turn(polled)
+    for number in range(1, 71):
+        kook.say(number)
+    del kook.said[CHANNEL][-1]["author"]
+    turn(polled)
+    turn(polled)
+    assert numbers(worker) == list(range(1, 70))
+
+
 class Reader:
     """A target that does what the queue says; `told` is all that it was told."""
 
@@ -415,6 +431,22 @@ def size(value: dict[str, Any]) -> int:
     return len(one if isinstance(one, bytes) else one.encode())
 
 
+def test_what_was_said_in_the_same_millisecond_is_queued_once(
+    worker: Lambda, kook: Channels, polled: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(polled)
+    for number in range(1, 4):
+        kook.say(number)
+    for one in kook.said[CHANNEL]:
+        one["create_at"] = kook.said[CHANNEL][-1]["create_at"]
+    turn(polled)
+    assert numbers(worker) == [1, 2, 3]
+    again: list[intake.Told] = []
+    monkeypatch.setattr(intake, "take", lambda _tenant, _account, told: again.extend(told))
+    turn(polled)
+    assert again == [], "SQS would take it once more after five minutes"
+
+
 def test_a_cursor_of_before_edits_were_seen_goes_on(worker: Lambda, kook: Channels, polled: StoredAccount) -> None:
     for number in range(1, 4):
         kook.say(number)
@@ -492,6 +524,17 @@ def test_a_token_that_kook_refuses_is_noted(kook: Channels, polled: StoredAccoun
     assert (now.status, now.error) == ("error", {"code": "401", "message": "无效的token"})
     turn(polled)
     assert accounts.get("default", polled.id).status == "online"
+
+
+def test_only_an_answer_to_its_token_takes_an_account_out_of_error(worker: Lambda, account: StoredAccount) -> None:
+    """KOOK goes on to call back, and where no channel is mapped nothing is asked."""
+    trouble: Trouble = {"code": "401", "message": "无效的token"}
+    assert accounts.note("default", account, "error", trouble)
+    before = len(memory.told())
+    assert call(account.callback_id, encrypted(said_event(1))) == (200, {})
+    turn(account)
+    now = accounts.get("default", account.id)
+    assert (now.status, now.error, len(memory.told())) == ("error", trouble, before)
 
 
 def test_schedules_follow_accounts_whatever_the_events_say(kook: Channels, monkeypatch: pytest.MonkeyPatch) -> None:

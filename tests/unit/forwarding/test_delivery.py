@@ -2,6 +2,9 @@
 
 import json
 import time
+from concurrent.futures import ALL_COMPLETED, Future
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
 from functions.forwarding.delivery import attempts, forward, leases
+from functions.forwarding.delivery.leases import Received
 from functions.forwarding.mappings import store as mappings
 from hub import aws
 from hub.connectors import callbacks
@@ -29,6 +33,7 @@ from tests.unit.forwarding.flow import (
     contents,
     discord_bot,
     discord_took,
+    records,
     rows,
     said_event,
     telegram_bot,
@@ -352,6 +357,57 @@ def test_what_is_worked_on_for_longer_is_held_from_lease_to_lease(
     assert len(waits) >= 3, "a renewal that fails is no end"
     assert all(one == [leases.SECONDS] for one in waits), "what is done is not held"
     assert {row.status for row in rows()} == {"success"}
+
+
+def test_what_sqs_does_not_delete_at_once_lets_go_of_nobodys_lease(
+    worker: Lambda, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "RENEWED_SECONDS", 0.1)
+    held: list[float] = []
+
+    def fail(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
+
+    class Late(Fake):
+        def answer(self, asked: Asked) -> Reply:
+            time.sleep(0.5)
+            return discord_took()
+
+    telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
+    with Late() as discord:
+        new_mapping(discord_bot(discord))
+        new_mapping(telegram_bot(telegram), "-100123")
+        capture(account, said_event(1))
+        batch = [*worker.received(), *worker.received()]
+        with monkeypatch.context() as patched:
+            patched.setattr(aws.sqs(), "delete_message_batch", fail)
+            patched.setattr(leases, "renew", lambda _: held.append(time.monotonic()))
+            event = {"Records": records(batch)}
+            answer = forward.handler(event, SimpleNamespace(aws_request_id="a"))
+    assert answer == {"batchItemFailures": []}, "Lambda deletes what was not deleted"
+    assert len(held) >= 3
+
+
+def test_a_lease_is_renewed_in_time_whenever_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups that end between two renewals do not put the next one off."""
+    ends = {Future[tuple[list[Received], list[Received]]](): at for at in (9.9, 19.8, 29.7, 60.0)}
+    now, renewed = 0.0, list[float]()
+
+    def wait(some: set[Any], timeout: float, return_when: str = ALL_COMPLETED) -> tuple[set[Any], set[Any]]:
+        nonlocal now
+        last = (max if return_when == ALL_COMPLETED else min)(ends[one] for one in some)
+        now = max(now, min(last, now + timeout))
+        for one in some:
+            if ends[one] <= now and not one.done():
+                one.set_result(([], []))
+        return {one for one in some if one.done()}, {one for one in some if not one.done()}
+
+    monkeypatch.setattr(forward, "wait", wait)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(leases, "renew", lambda _: renewed.append(now))
+    assert forward._ended({one: [] for one in ends}) == []
+    assert all(later - sooner <= leases.RENEWED_SECONDS + 0.1 for sooner, later in pairwise([*renewed, 60.0])), renewed
 
 
 def test_what_cannot_be_worked_on_comes_again_soon_and_later_each_time(

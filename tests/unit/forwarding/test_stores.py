@@ -99,13 +99,20 @@ def test_how_an_account_does_is_told_when_it_is_news(account: Maker, clock: Cloc
     assert accounts.get(TENANT, one.id).last_active == round(clock.time() * 1000)
 
 
+def test_who_heard_of_it_while_it_was_refused_takes_no_words_from_it(account: Maker) -> None:
+    one = account(is_started=True, status="online")
+    assert accounts.note(TENANT, one, "error", TROUBLE)
+    accounts.note(TENANT, one, "online")
+    assert (accounts.get(TENANT, one.id).status, accounts.get(TENANT, one.id).error) == ("error", TROUBLE)
+
+
 def test_when_it_was_heard_of_is_written_once_a_minute(account: Maker, clock: Clock) -> None:
     made = account(is_started=True, status="online", last_active=round(clock.time() * 1000))
     clock.advance(59)
-    accounts.seen(TENANT, made)
+    accounts.seen(TENANT, made, is_accepted=False)
     assert accounts.get(TENANT, made.id).last_active == made.last_active
     clock.advance(1)
-    accounts.seen(TENANT, made)
+    accounts.seen(TENANT, made, is_accepted=False)
     assert accounts.get(TENANT, made.id).last_active == round(clock.time() * 1000)
 
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_every_dead_letter_queue_knows_where_its_letters_go(stack: StackInMemory
         "LivePushDeadLetterQueue": "LivePushQueue",
         "ForwardFiguresDeadLetterQueue": "ForwardFiguresQueue",
     }
+
+
+def test_one_thread_makes_the_client_that_several_use(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of boto3 makes one client at a time."""
+    client, threads = stack.queues, list[int]()
+
+    def queues(_: Stack) -> Any:
+        threads.append(get_ident())
+        return client
+
+    monkeypatch.setattr(StackInMemory, "queues", property(queues))
+    assert len(dead_letters.of(stack)) > 20
+    assert threads == [get_ident()]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from functions.support.conversations.models import (
     NewMessage,
     weight,
 )
-from hub import aws, times
+from hub import aws, ids, times
 from hub.errors import Conflict, Unprocessable
 from hub.events import Caller
 from hub.store import table
@@ -402,10 +402,15 @@ def test_an_unknown_platform_is_another_channel() -> None:
     assert store.get("default", made["id"]).channel == "other"
 
 
+def part(message: str, number: int = 0) -> str:
+    """The id of a message that an answer goes out as."""
+    return ids.derived("msg", ids.milliseconds(message), message, str(number))
+
+
 def status(message: str, conversation: str, **changes: Any) -> dict[str, Any]:
     """What the messaging room tells of a message that an answer goes out as."""
     metadata = {"conversationId": conversation, "messageId": message}
-    data = {"message_id": f"msg_{'0' * 26}", "status": "sent", "error": None, "metadata": metadata}
+    data = {"message_id": part(message), "status": "sent", "error": None, "metadata": metadata}
     told = received() | {"type": "message.status"}
     return {**told, "data": data | changes}
 
@@ -455,9 +460,9 @@ def test_an_answer_with_files_has_got_as_far_as_the_slowest(clock: Clock) -> Non
     wanted = NewMessage(text="您好", sender="agent", attachments=files)
     message = service.add_message(AGENT, made["id"], wanted)["id"]
     seen = []
-    for part, now in ((1, "read"), (2, "sent"), (3, "delivered"), (2, "failed")):
+    for number, now in ((1, "read"), (2, "sent"), (3, "delivered"), (2, "failed")):
         error = REFUSED if now == "failed" else None
-        one = status(message, made["id"], message_id=f"msg_{part:026}", status=now, error=error)
+        one = status(message, made["id"], message_id=part(message, number), status=now, error=error)
         assert take(one) == []
         seen.append(delivery(made["id"])["status"])
     assert seen == ["pending", "pending", "sent", "failed"]
@@ -489,9 +494,16 @@ def test_a_message_of_somebody_else_s_is_none_of_ours(answered: dict[str, Any], 
     assert delivery(answered["conversation_id"])["status"] == "pending"
 
 
+def test_a_message_that_somebody_sends_under_an_answers_name_is_not_the_answer(answered: dict[str, Any]) -> None:
+    message, conversation = answered["id"], answered["conversation_id"]
+    sent = ids.new("msg", ids.milliseconds(message) + 1)
+    assert take(status(message, conversation, message_id=sent, status="failed", error=REFUSED)) == []
+    assert delivery(conversation) == {"status": "pending", "error": None}
+
+
 def test_nobody_fills_a_message_with_deliveries(answered: dict[str, Any]) -> None:
     message, conversation = answered["id"], answered["conversation_id"]
-    take(*(status(message, conversation, message_id=f"msg_{number:026}") for number in range(150)))
+    take(*(status(message, conversation, message_id=part(message, number)) for number in range(150)))
     [stored] = [one for one in store.messages("default", conversation, MessageParameters()).items if one.id == message]
     assert len(stored.sendings or {}) == store.MAX_SENDINGS
 
@@ -554,13 +566,13 @@ def test_of_two_who_send_again_at_once_one_does(answered: dict[str, Any]) -> Non
     assert found.count({"status": "pending", "error": None}) == 1
     assert {one for one in found if isinstance(one, type)} <= {Conflict, Unprocessable}
     told = [one for one in memory.published() if one["detail-type"] == "conversation.message_retried"]
-    assert [one["detail"]["data"]["failed_message_ids"] for one in told] == [[f"msg_{'0' * 26}"]]
+    assert [one["detail"]["data"]["failed_message_ids"] for one in told] == [[part(message)]]
 
 
 def test_an_answer_is_sent_again_so_often_and_no_more(answered: dict[str, Any]) -> None:
     message, conversation = answered["id"], answered["conversation_id"]
     for number in range(store.MAX_SENDINGS):
-        take(status(message, conversation, message_id=f"msg_{number:026}", status="failed", error=REFUSED))
+        take(status(message, conversation, message_id=part(message, number), status="failed", error=REFUSED))
         if number < store.MAX_SENDINGS - 1:
             service.retry(AGENT, conversation, message)
     with pytest.raises(Unprocessable) as refused:

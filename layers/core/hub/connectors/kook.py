@@ -48,6 +48,8 @@ MAX_PAGES = 20
 _MEDIA: dict[int, MediaKind] = {2: "image", 3: "video", 4: "file", 8: "audio"}
 _KINDS = {2: "image", 3: "video", 4: "file", 8: "audio", CARD: "card"}
 _DISABLED = frozenset({401, 40100, 40101, 40102, 40103})
+_REFUSED = "40000"
+"""KOOK's code for what it does not do, whatever the reason."""
 
 
 class KookConfig(ApiConfig):
@@ -186,6 +188,15 @@ class Said:
     channel_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Messages of a channel, the oldest first. `is_full`: KOOK listed as many as were asked for, so there may be more;
+    one that cannot be read counts there, and is not in `said`."""
+
+    said: list[Said]
+    is_full: bool
+
+
 def guilds(config: KookConfig) -> list[Guild]:
     """The bot's servers. Raises `ProviderError`."""
     found = _all(config, "/guild/list", {})
@@ -200,7 +211,7 @@ def channels(config: KookConfig, guild_id: str) -> list[Channel]:
         return [Channel(str(one["id"]), str(one["name"]), guild_id) for one in found if not one.get("is_category")]
 
 
-def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int = 50) -> list[Said]:
+def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int = 50) -> Listed:
     """The messages of a channel after one, or the latest where none is named, the oldest first; 50 at most.
 
     Raises `ProviderError`.
@@ -209,8 +220,8 @@ def messages_after(config: KookConfig, channel_id: str, msg_id: str, most: int =
     query |= {"msg_id": msg_id, "flag": "after"} if msg_id else {}
     found = _call("GET", config, "/message/list", query=query)
     with calls.reading():
-        listed = callbacks.readable(lambda one: _readable(one, channel_id), found["items"])
-    return sorted(listed, key=lambda one: one.at)
+        said = callbacks.readable(lambda one: _readable(one, channel_id), found["items"])
+        return Listed(sorted(said, key=lambda one: one.at), len(found["items"]) >= most)
 
 
 def message_of(config: KookConfig, channel_id: str, msg_id: str) -> Said:
@@ -221,13 +232,16 @@ def message_of(config: KookConfig, channel_id: str, msg_id: str) -> Said:
 
 
 def is_gone(config: KookConfig, msg_id: str) -> bool:
-    """Whether KOOK shows a message to nobody any more. Raises `ProviderError`."""
+    """Whether KOOK itself says that it does not know a message any more: what stands before it may refuse a call, too.
+
+    Raises `Disabled`, `Temporary`.
+    """
     try:
         _call("GET", config, "/message/view", query={"msg_id": msg_id})
     except Disabled:
         raise
-    except Permanent:
-        return True
+    except Permanent as error:
+        return error.code == _REFUSED
     return False
 
 

@@ -17,12 +17,15 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class OffsetPage(Generic[T]):
-    """One numbered page: `page` from 1, `size` rows at most, `total` rows in all."""
+    """One numbered page: `page` from 1, `size` rows at most, `total` rows in all; `next`: the cursor of the page behind
+    it, where that has no number any more.
+    """
 
     items: list[T]
     page: int
     size: int
     total: int
+    next: str | None = None
 
     @property
     def pages(self) -> int:
@@ -31,7 +34,7 @@ class OffsetPage(Generic[T]):
 
     def holding(self, items: Iterable[U]) -> "OffsetPage[U]":
         """The same page with its rows in another form."""
-        return OffsetPage(list(items), self.page, self.size, self.total)
+        return OffsetPage(list(items), self.page, self.size, self.total, self.next)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,10 @@ def by_number(
             number += table.count(query, after=key, bound=MAX_OFFSET_ROWS - number)
         if number > MAX_OFFSET_ROWS:
             raise too_many_rows()
-    return OffsetPage(_whole(queries, found[end - size : end]), page, size, number)
+    rows = found[end - size : end]
+    is_last_number = end > MAX_OFFSET_ROWS and end < number
+    following = write_cursor(queries[0].sort_key(rows[-1])) if rows and is_last_number else None
+    return OffsetPage(_whole(queries, rows), page, size, number, following)
 
 
 def too_many_rows() -> InvalidRequest:

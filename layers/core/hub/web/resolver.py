@@ -253,11 +253,14 @@ def _json(status: int, body: Any, request: Request, more_headers: Mapping[str, s
 
 def _link(request: Request, page: OffsetPage[Any] | CursorPage[Any]) -> dict[str, str]:
     """Where a list goes on (RFC 8288), for styles whose lists are nothing but their rows."""
-    following = page.next if isinstance(page, CursorPage) else page.page + 1 if page.page < page.pages else None
-    if following is None:
+    asked = {name: value for name, value in request.parameters.items() if name not in ("page", "cursor")}
+    if page.next is not None:
+        place = {"cursor": page.next}
+    elif isinstance(page, OffsetPage) and page.page < page.pages:
+        place = {"page": str(page.page + 1)}
+    else:
         return {}
-    place = {"cursor" if isinstance(page, CursorPage) else "page": str(following)}
-    return {"Link": f'<{request.path}?{urlencode({**request.parameters, **place})}>; rel="next"'}
+    return {"Link": f'<{request.path}?{urlencode({**asked, **place})}>; rel="next"'}
 
 
 def _rate_headers(rate: RateLimit) -> dict[str, str]:
