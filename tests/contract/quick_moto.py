@@ -9,8 +9,10 @@ import base64
 import copy
 import pickle
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from functools import cache
 from itertools import count
 from types import SimpleNamespace
@@ -20,7 +22,9 @@ from unittest.mock import patch
 import jsonpath_ng.ext
 import moto.core.models
 import moto.core.responses
+import moto.core.utils
 import moto.dynamodb.models
+import moto.sqs.models
 from botocore.parsers import BaseJSONParser as AnswerReader
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
@@ -29,13 +33,14 @@ from moto.backend_index import backend_url_patterns
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.parse import BaseJSONParser as RequestReader
 from moto.core.request import normalize_request
-from moto.core.serialize import BaseJSONSerializer
-from moto.core.utils import method_names_from_class
+from moto.core.serialize import BaseJSONSerializer, XFormedAttributePicker
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
+from moto.events.models import EventPattern
 from werkzeug.exceptions import HTTPException
 
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
@@ -288,11 +293,44 @@ def _less(one: DynamoType, other: DynamoType) -> bool:
     return bool(one.value < other.value) if one.type == "S" else _LESS(one, other)
 
 
+def _possible_keys(picker: XFormedAttributePicker, context: Any) -> list[str]:
+    """Under which names an object may have what an answer is to hold: they depend on its class, and on the answer's."""
+    shape, parent = context.shape, getattr(context.shape, "parent", None)
+    asked = (
+        context.service_model.service_name,
+        context.key,
+        getattr(shape, "name", None),
+        getattr(parent, "name", None),
+        type(context.obj),
+    )
+    if asked not in _keys:
+        _keys[asked] = list(dict.fromkeys(_POSSIBLE_KEYS(picker, context)))
+    return _keys[asked]
+
+
+def _unix_time(moment: datetime | None = None) -> float:
+    return time.time() if moment is None else _UNIX_TIME(moment)
+
+
+def _unix_time_millis(moment: datetime | None = None) -> float:
+    return _unix_time(moment) * 1000.0
+
+
+def _matches_event(pattern: EventPattern, event: Any) -> bool:
+    # Most rules want other sources, or other names: a look at these spares the writing and reading of the whole event.
+    wanted = pattern.get_pattern() or {}
+    for name in ("source", "detail-type"):
+        if name in wanted and not pattern._does_item_match_filters(event[name], wanted[name]):
+            return False
+    return _MATCHES_EVENT(pattern, event)
+
+
 def _untracked(kind: Any, *_: Any, **__: Any) -> Any:
     # Moto keeps every item that it has ever made, copies for answers included.
     return object.__new__(kind)
 
 
+_keys: dict[Any, list[str]] = {}
 _conditions: dict[Any, tuple[Any, list[str], list[str]]] = {}
 """The latest one."""
 
@@ -313,6 +351,9 @@ _TRANSACT = DynamoDBBackend.transact_write_items
 _SET = LimitedSizeDict.__setitem__
 _INDEX_NAME = 6
 """Which of a query's arguments, behind the partition, names the index."""
+_POSSIBLE_KEYS = XFormedAttributePicker.get_possible_keys
+_UNIX_TIME = moto.core.utils.unix_time
+_MATCHES_EVENT = EventPattern.matches_event
 _EQUAL, _LESS = DynamoType.__eq__, DynamoType.__lt__
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (BotocoreStubber, "process_request", _process_request),
@@ -320,6 +361,8 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (moto.core.models, "RESPONSES_METHODS", []),
     (jsonpath_ng.ext, "parse", cache(vars(jsonpath_ng.ext)["parse"])),
     (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
+    (moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+    (moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
     (moto.core.responses, "gen_amzn_requestid_long", _request_id),
     (RequestReader, "_parse_structure", _read_request),
     (BaseJSONSerializer, "_serialize_type_structure", _write_answer),
@@ -329,6 +372,11 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (validators, "deepcopy", _copy_of),
     (_Traverser, "traverse", _traverse),
     (_Node, "find_clauses", _find_clauses),
+    (XFormedAttributePicker, "get_possible_keys", _possible_keys),
+    # A queue asks for the time of each of its messages whenever one is taken.
+    (moto.sqs.models, "unix_time", _unix_time),
+    (moto.sqs.models, "unix_time_millis", _unix_time_millis),
+    (EventPattern, "matches_event", _matches_event),
     (Table, "query", _query),
     (DynamoDBBackend, "transact_write_items", _transact),
     (LimitedSizeDict, "__setitem__", _set),
