@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.contract import memory
+from tests.contract import memory, pristine
 
 ROOT = Path(__file__).parents[1]
 JSON = {"content-type": "application/json"}
@@ -135,6 +135,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def new_tenant(name: str, plan: str = "enterprise") -> Deployment:
     """Make a tenant as the operator does."""
+    return pristine.once(_make_tenant, name, plan)
+
+
+def _make_tenant(name: str, plan: str) -> Deployment:
     from functions.identity import bootstrap
 
     made = bootstrap.handler({"tenant": name, "plan": plan}, SimpleNamespace(aws_request_id="a-request"))
@@ -153,16 +157,21 @@ def handlers() -> dict[str, Any]:
 
 def match(method: str, path: str) -> tuple[str, dict[str, str]]:
     """The route that API Gateway chooses, and its path parameters: a literal segment goes before a parameter."""
-    found = []
-    for route in handlers():
-        wanted, _, pattern = route.partition(" ")
-        shape = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]*)", re.escape(pattern))
-        if wanted == method and (matched := re.fullmatch(shape, path)):
-            found.append((pattern.count("{"), route, matched.groupdict()))
-    if not found:
-        raise LookupError(f"{method} {path}: API Gateway would answer 404 itself")
-    _, route, parameters = min(found, key=lambda one: one[0])
-    return route, parameters
+    for route, shape in _shapes(method):
+        if matched := shape.fullmatch(path):
+            return route, matched.groupdict()
+    raise LookupError(f"{method} {path}: API Gateway would answer 404 itself")
+
+
+@cache
+def _shapes(method: str) -> list[tuple[str, re.Pattern[str]]]:
+    """A method's routes with what their paths look like, those with the fewest parameters first."""
+    found = [route.partition(" ") for route in sorted(handlers(), key=lambda route: route.count("{"))]
+    return [
+        (f"{method} {path}", re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]*)", re.escape(path))))
+        for wanted, _, path in found
+        if wanted == method
+    ]
 
 
 def request_event(

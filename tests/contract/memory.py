@@ -120,6 +120,10 @@ def data_plane() -> Iterator[None]:
 
 def bootstrap(tenant: str) -> Tenant:
     """Make a tenant as the operator does."""
+    return pristine.once(_make_tenant, tenant)
+
+
+def _make_tenant(tenant: str) -> Tenant:
     from functions.identity import bootstrap
 
     made = bootstrap.handler({"tenant": tenant}, SimpleNamespace(aws_request_id="a-request"))
@@ -176,13 +180,16 @@ def stored() -> list[dict[str, Any]]:
 @contextmanager
 def signing_keys() -> Iterator[None]:
     """The two keys of access tokens; making them takes longer than most tests."""
-    kms = client("kms")
-    arns = [kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"] for _ in range(2)]
     with (
-        patch.dict("os.environ", SIGNING_KEY_ARNS=",".join(arns)),
+        patch.dict("os.environ", SIGNING_KEY_ARNS=",".join(pristine.once(_make_signing_keys))),
         patch.object(RSAPrivateKey, "sign", _sign_digest),
     ):
         yield
+
+
+def _make_signing_keys() -> list[str]:
+    kms = client("kms")
+    return [kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"] for _ in range(2)]
 
 
 def _sign_digest(key: Any, message: bytes, signing_algorithm: str) -> bytes:
@@ -202,6 +209,7 @@ def _atomic_calls() -> Iterator[None]:
         if client.meta.service_model.service_name == "apigatewaymanagementapi":
             return make(client, operation, parameters)  # no moto: its tests have a server of their own
         with one_by_one:
+            pristine.note_call()
             return make(client, operation, parameters)
 
     with patch.object(BaseClient, "_make_api_call", call):

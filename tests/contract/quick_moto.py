@@ -42,6 +42,7 @@ _ACCOUNT, _REGION = "123456789012", "us-east-1"
 # Moto's syntax trees come without types.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
 _Node: Any = vars(ast_nodes)["Node"]
+_WITH_CLAUSES: Any = (vars(ast_nodes)["Expression"], vars(ast_nodes)["UpdateExpressionFunction"])
 _UpdateParser: Any = vars(expressions)["UpdateExpressionParser"]
 _AnswerReader: Any = AnswerReader
 _request_numbers = count(1)
@@ -175,6 +176,17 @@ def _traverse(traverser: Any, node: Any) -> Any:
         return node
 
     return process(node, -1)
+
+
+def _find_clauses(node: Any, wanted: list[Any]) -> list[Any]:
+    found = []
+    for child in node.children or ():
+        kind: Any = type(child)
+        if kind in wanted:
+            found.append(child)
+        elif _is(kind, _WITH_CLAUSES):
+            found += _find_clauses(child, wanted)
+    return found
 
 
 @cache
@@ -316,6 +328,7 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (_UpdateParser, "make", _update),
     (validators, "deepcopy", _copy_of),
     (_Traverser, "traverse", _traverse),
+    (_Node, "find_clauses", _find_clauses),
     (Table, "query", _query),
     (DynamoDBBackend, "transact_write_items", _transact),
     (LimitedSizeDict, "__setitem__", _set),

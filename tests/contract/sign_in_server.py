@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+from tests.contract import pristine
 from tests.contract.forms import hidden_fields
 from tests.contract.memory import data_plane, signing_keys
 
@@ -78,9 +79,7 @@ class Server:
     """The handlers behind their routes, and one tenant in them."""
 
     def __init__(self, tenant: str) -> None:
-        made = importlib.import_module("functions.identity.bootstrap").handler(
-            {"tenant": tenant}, SimpleNamespace(aws_request_id="a-request")
-        )
+        made = pristine.once(_bootstrap, tenant)
         self.tenant = tenant
         self.api_key: str = made["api_key"]
         self.email: str = made["admin_email"]
@@ -267,6 +266,12 @@ class Browser:
             else:
                 self.cookies.pop(name, None)
         return answer
+
+
+def _bootstrap(tenant: str) -> dict[str, str]:
+    from functions.identity import bootstrap
+
+    return dict(bootstrap.handler({"tenant": tenant}, SimpleNamespace(aws_request_id="a-request")))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from hub.events import Caller
 from hub.store import keys, table
 from local.openapi.discovery import resolvers
 from tests.conftest import ROOT, Answer, Clock, Deployment, handlers, new_tenant
-from tests.contract import files, memory, orders
+from tests.contract import files, memory, orders, pristine
 
 RESOLVERS = {route.key: (resolver.api, route) for resolver in resolvers(ROOT) for route in resolver.api.routes.values()}
 PROTECTED = sorted(key for key, (_, route) in RESOLVERS.items() if not route.public)
@@ -239,6 +239,10 @@ def _sent(deployment: Deployment) -> str:
 @pytest.fixture
 def ids(deployment: Deployment) -> dict[str, str]:
     """Things of the first tenant's."""
+    return pristine.once(_things, deployment)
+
+
+def _things(deployment: Deployment) -> dict[str, str]:
     user = deployment.call("POST", "/v1/users", BODIES["POST /v1/users"]).json["data"]["id"]
     app = deployment.call("POST", "/v1/oauth/apps", BODIES["POST /v1/oauth/apps"]).json["id"]
     oauth_apps.remember_consent(Caller("default", "enterprise", user, "req"), user, app, ["read"])

@@ -4,8 +4,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,6 +23,7 @@ from tests.contract.described_figures import use_forward_figures
 from tests.contract.described_files import use_files
 from tests.contract.described_plugins import use_plugins
 from tests.contract.messaging import CONFIGS, wrote
+from tests.contract.serving import Prompt, serving
 from tests.contract.sign_in_server import Browser, Pkce, Server, route_of, running
 from tests.kook import TOKEN, Kook
 from tests.unit.connectors.configs import CONFIGS as EVERY_CONFIG
@@ -86,7 +86,7 @@ class Client:
 BODIES = {"POST /v1/api-keys": "NewApiKey", "POST /v1/webhooks": "NewWebhook"}
 
 
-class Receiver(BaseHTTPRequestHandler):
+class Receiver(Prompt, BaseHTTPRequestHandler):
     """Takes every webhook."""
 
     def do_POST(self) -> None:
@@ -94,18 +94,12 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
 
 @pytest.fixture
 def receiver() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from functions.crm.orders import service
 from functions.webhooks import delivery, payload
 from hub import ids
 from tests.conftest import Clock, Deployment
-from tests.contract import memory
+from tests.contract import memory, pristine
 from tests.contract.customers import CUSTOMERS, ENGLISH, refused
 from tests.contract.customers import make as make_customer
 from tests.contract.orders import AMOUNT, ITEMS, ORDERS, listed, make, move, moved, new_order, shown
@@ -291,6 +291,10 @@ def test_events_tell_the_whole_order(deployment: Deployment) -> None:
 @pytest.fixture
 def shop(deployment: Deployment, clock: Clock) -> list[dict[str, Any]]:
     """Six orders of two customers, a day apart; `note` is the position."""
+    return pristine.once(_orders, deployment, clock=clock)
+
+
+def _orders(deployment: Deployment, clock: Clock) -> list[dict[str, Any]]:
     customers = [make_customer(deployment, name=name)["id"] for name in ("甲公司", "乙公司")]
     wanted: list[tuple[int, int, str, tuple[str, ...]]] = [
         (0, 300, "CNY", ()),

@@ -2,10 +2,9 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +14,7 @@ import pytest
 from tests.contract import memory
 from tests.contract.connectors.fakes import Fake, told
 from tests.contract.memory import REGION, bootstrap, signing_keys
+from tests.contract.serving import Prompt, serving
 from tests.unit.samples import FUNCTIONS, ROOT, connect, invoke, sample, sample_name
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -57,21 +57,15 @@ def received() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The address of a receiver of webhooks, and what it gets."""
     bodies: list[dict[str, Any]] = []
 
-    class Receiver(BaseHTTPRequestHandler):
+    class Receiver(Prompt, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}/hook", bodies
-        server.shutdown()
-        thread.join()
 
 
 def add_webhook(url: str) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+LIVE_SECONDS = 2
+"""How long a live connection may take nothing of what is pushed."""
 
 _SERVICES = [
     "apigatewaymanagementapi",
@@ -61,7 +63,7 @@ def _client(service: str) -> Any:
     config = Config(
         user_agent="Hub",
         connect_timeout=2,
-        read_timeout=2 if is_live else 5,
+        read_timeout=LIVE_SECONDS if is_live else 5,
         retries={"mode": "standard", "max_attempts": 2 if is_live else 4},
         parameter_validation=False,
         max_pool_connections=40 if is_live else 20,

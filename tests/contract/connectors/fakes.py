@@ -3,15 +3,17 @@
 import json
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.contract.serving import Prompt, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,17 @@ class Fake:
         self.asked: list[Asked] = []
         self.closing = Event()
         self._server = _Server(("127.0.0.1", 0), self)
+        self._serving = ExitStack()
 
     def __enter__(self) -> Self:
         """Serve."""
-        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._serving.enter_context(serving(self._server))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close it."""
         self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._serving.close()
 
     @property
     def url(self) -> str:
@@ -117,9 +119,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Prompt, BaseHTTPRequestHandler):
     server: _Server
-    protocol_version = "HTTP/1.1"
     timeout = 10
 
     def handle(self) -> None:
@@ -174,6 +175,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing; the test looks at `asked`."""

@@ -12,6 +12,7 @@ import pytest
 
 from functions.realtime import connections
 from hub import aws
+from tests.contract.serving import Prompt, serving
 
 SECRET_PLACES = ("authorization", "x-api-token", "token", "sec-websocket-protocol")
 
@@ -25,6 +26,7 @@ class Sockets:
         self.gone: set[str] = set()
         self.failing: set[str] = set()
         self.hanging: set[str] = set()
+        self.ended = threading.Event()
         self.together = 0
         self._now = 0
         self._lock = threading.Lock()
@@ -35,7 +37,7 @@ class Sockets:
             self.together = max(self.together, self._now)
         try:
             if connection_id in self.hanging:
-                time.sleep(3)
+                self.ended.wait(10)
             elif self.posted is not None:
                 time.sleep(0.002)
             if connection_id in self.gone:
@@ -55,9 +57,7 @@ def sockets(aws_in_memory: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[So
     """The loopback server; botocore's client is made anew for it, and again after it."""
     found = Sockets()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answering(Prompt, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self._answer(found.post(self._id(), body))
@@ -76,18 +76,13 @@ def sockets(aws_in_memory: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[So
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    with serving(server):
         endpoint = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", endpoint)
         aws.forget_clients()
         yield found
-        server.shutdown()
-        thread.join()
+        found.ended.set()
     aws.forget_clients()
 
 

@@ -8,7 +8,7 @@ from botocore.client import BaseClient
 
 from functions.realtime import push, store
 from functions.realtime.store import LiveConnection
-from hub import auth, events, times
+from hub import auth, aws, events, times
 from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import keys, table
@@ -66,7 +66,10 @@ def test_two_hundred_connections_get_every_push_in_order_and_no_other_tenants(te
     assert sockets.together > 10, "one after the other would take as long as the slowest, so many times"
 
 
-def test_one_that_is_gone_is_forgotten_and_those_that_fail_or_hang_harm_no_other(tenant: str, sockets: Sockets) -> None:
+def test_one_that_is_gone_is_forgotten_and_those_that_fail_or_hang_harm_no_other(
+    tenant: str, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "LIVE_SECONDS", 0.3)
     connect(tenant, "gone", "failing", "hanging", "well")
     sockets.gone, sockets.failing, sockets.hanging = {"gone"}, {"failing"}, {"hanging"}
     assert run(forwarded("acme"), forwarded("acme")) == {"batchItemFailures": []}
