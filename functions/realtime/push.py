@@ -5,6 +5,7 @@ At least once, as everything is: a message that comes again is pushed again, wit
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.realtime import sockets, store
@@ -18,37 +19,57 @@ STATUS = "forwarding.status"
 _MAX_CREDENTIALS = 100
 
 
+@dataclass(slots=True)
+class Wanted:
+    """What a tenant is to be pushed, by SQS's id of it; of several states of a batch the latest, of `version`."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    state: dict[str, str] = field(default_factory=dict)
+
+
 @lambda_handler
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Push a batch of events from SQS; what is none that can be pushed goes to the dead letters alone."""
     messages, broken = queues.read(event, "type", "tenant", "data", within="detail")
-    by_tenant: dict[str, dict[str, str]] = {}
+    by_tenant: dict[str, Wanted] = {}
     for message_id, message in messages.items():
         try:
-            if (text := pushed(message)) is not None:
-                by_tenant.setdefault(_tenant(message), {})[message_id] = text
+            if (text := pushed(message)) is None:
+                continue
+            wanted, version = by_tenant.setdefault(_tenant(message), Wanted()), _version(message)
+            if version is None:
+                wanted.texts[message_id] = text
+            elif version >= wanted.version:
+                wanted.version, wanted.state = version, {message_id: text}
         except (KeyError, TypeError, ValueError):
             logger().exception("an event cannot be pushed", extra={"message_id": message_id})
             count("BrokenMessages")
             broken.append(message_id)
-    again = [message_id for tenant, texts in by_tenant.items() for message_id in _push(tenant, texts)]
+    again = [message_id for tenant, wanted in by_tenant.items() for message_id in _push(tenant, wanted)]
     return queues.failures([*broken, *again])
 
 
-def _push(tenant: str, texts: Mapping[str, str]) -> list[str]:
+def _push(tenant: str, wanted: Wanted) -> list[str]:
     """Push a tenant's messages; answers with those that come again: no other tenant's do for it."""
     try:
-        push(tenant, list(texts.values()))
+        push(tenant, wanted)
     except Unavailable:
-        return list(texts)
+        return [*wanted.texts, *wanted.state]
     return []
 
 
-def push(tenant: str, texts: list[str]) -> None:
-    """Send messages to every connection of a tenant whose credential still stands; end the others."""
+def push(tenant: str, wanted: Wanted) -> None:
+    """Send messages to every connection of a tenant whose credential still stands; end the others.
+
+    A state goes unless a later one was pushed: the bus and the queue keep no order.
+    """
     connections = store.of(tenant)
     if not connections:
         return
+    texts = list(wanted.texts.values())
+    if wanted.state and store.is_latest(tenant, wanted.version):
+        texts += wanted.state.values()
     standing = _standing({one.credential for one in connections if not one.is_over})
     listening = [one.id for one in connections if not one.is_over and one.credential in standing]
     ended = sorted({one.id for one in connections} - {*listening})
@@ -80,6 +101,15 @@ def pushed(event: Mapping[str, Any]) -> str | None:
 
 def _text(kind: str, data: Mapping[str, Any]) -> str:
     return json.dumps({"type": kind, "data": data}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _version(message: Mapping[str, Any]) -> int | None:
+    """Which of the tenant's states an event tells; `None` of one that tells none."""
+    if message["type"] != STATUS:
+        return None
+    if not isinstance(version := message["data"]["version"], int):
+        raise TypeError(version)
+    return version
 
 
 def _tenant(message: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
-"""Live connections.
+"""Live connections, and which state they were told last.
 
 | item | table | pk | sk |
 |---|---|---|---|
 | live connection | ActivityTable | `T#<tenant>#LIVE_CONNECTION` | API Gateway's id of it |
 | whose it is, which its end does not say | ActivityTable | `LIVE_CONNECTION#<id>` | `LIVE_CONNECTION` |
+| version of the state that was pushed last | ActivityTable | `T#<tenant>#LIVE_STATE` | `STATE` |
 
-Both have the `ttl` at which the connection is to end: an item outlives its connection where its end was never told.
+The first two have the `ttl` at which the connection is to end: an item outlives its connection where its end was never
+told.
 """
 
 from collections.abc import Sequence
@@ -15,6 +17,11 @@ from hub import times
 from hub.store import items, keys, table
 
 KIND = "LIVE_CONNECTION"
+STATE = "LIVE_STATE"
+
+KEEP_SECONDS = 3600
+"""How long a version is remembered: an event comes late by less, and a table that was restored begins with lower ones
+again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,23 @@ def of(tenant: str) -> list[LiveConnection]:
     """All of a tenant, also those whose time is up."""
     rows = table.items(table.Query(table.activity(), keys.partition(tenant, KIND)))
     return [items.entity(LiveConnection, row) for row in rows]
+
+
+def is_latest(tenant: str, version: int) -> bool:
+    """Whether no later state was pushed than the one of a version, which counts as pushed from now on."""
+    now = times.now()
+    noted = table.Update(
+        table.activity(),
+        keys.entity(tenant, STATE, "STATE"),
+        "SET #version = :version, #ttl = :ttl",
+        "attribute_not_exists(pk) OR #version <= :version OR #ttl < :now",
+        {"version": version, "ttl": now + KEEP_SECONDS, "now": now},
+    )
+    try:
+        table.write(noted)
+    except table.ConditionFailed:
+        return False
+    return True
 
 
 def owner(connection_id: str) -> str | None:

@@ -32,7 +32,8 @@ def test_live_push(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, one in {"c1": credential, "ended": "f" * 64}.items():
         store.add("acme", LiveConnection(name, one, times.now() + 60))
     work = Work("LivePushFunction", "", monkeypatch)
-    answer: Any = work.batch(forwarded("acme"))
+    status = {"type": "forwarding.status", "tenant": "acme", "data": {"status": {}, "version": 1}}
+    answer: Any = work.batch(forwarded("acme"), {"detail": status})
     assert answer == {"batchItemFailures": []}
     assert (list(sockets.posted), sockets.closed) == (["c1"], ["ended"])
     assert work.used == granted("LivePushFunction")

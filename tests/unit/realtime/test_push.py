@@ -12,6 +12,7 @@ from hub import auth, aws, events, times
 from hub.errors import Unavailable
 from hub.events import Caller
 from hub.store import keys, table
+from tests.conftest import Clock
 from tests.contract import memory
 from tests.forwarder import forwarded
 from tests.unit.granting import CONTEXT
@@ -112,12 +113,35 @@ def test_an_expired_credential_does_not_stand(tenant: str) -> None:
     assert auth.standing([tenant]) == {}
 
 
+def standing(version: int, tenant: str = "acme") -> dict[str, Any]:
+    """How forwarding stands, with as many bots as versions."""
+    told = {"status": {"service_running": False, "bot_count": version}, "version": version}
+    event = events.event("forwarding.status", Caller(tenant, "", "", "req_1"), told)
+    return {"detail-type": "forwarding.status", "source": "hub.forwarding", "detail": event}
+
+
 def test_the_state_of_forwarding_is_pushed_as_it_is(tenant: str, sockets: Sockets) -> None:
     connect(tenant, "c1")
-    status = {"service_running": False, "queue_size": 5}
-    told = events.event("forwarding.status", Caller("acme", "", "", "req_1"), {"status": status})
-    run({"detail-type": "forwarding.status", "source": "hub.forwarding", "detail": told})
-    assert sockets.posted == {"c1": [{"type": "status", "data": status}]}
+    run(standing(1))
+    assert sockets.posted == {"c1": [{"type": "status", "data": {"service_running": False, "bot_count": 1}}]}
+
+
+def test_whatever_comes_first_the_latest_state_is_the_last_that_is_pushed(
+    tenant: str, sockets: Sockets, clock: Clock
+) -> None:
+    other = auth.credential_hash(memory.bootstrap("other").api_key)
+    connect(tenant, "c1", seconds=10_000)
+    connect(other, "theirs", tenant="other", seconds=10_000)
+    for batch in ([standing(2), forwarded("acme"), standing(1), standing(1, "other")], [standing(1)], [standing(2)]):
+        assert run(*batch) == {"batchItemFailures": []}
+    counts = [one["data"]["bot_count"] for one in sockets.posted["c1"] if one["type"] == "status"]
+    assert counts == [2, 2], "what comes again is pushed again, what is older is not"
+    assert [one["type"] for one in sockets.posted["c1"]].count("log") == 1
+    assert len(sockets.posted["theirs"]) == 1
+    # A table that was restored tells of versions that were there before.
+    clock.advance(store.KEEP_SECONDS + 1)
+    run(standing(1))
+    assert sockets.posted["c1"][-1]["data"]["bot_count"] == 1
 
 
 def test_what_was_done_to_a_message_later_is_no_push(tenant: str, sockets: Sockets) -> None:
@@ -163,7 +187,8 @@ def test_a_tenant_that_cannot_be_looked_up_now_comes_again_alone(
         {"detail": {"type": "forward.succeeded", "tenant": "acme", "data": None}},
         {"detail": {"type": "forward.succeeded", "tenant": "A#B", "data": forwarded("acme")["detail"]["data"]}},
         {"detail": {"type": "forward.succeeded", "tenant": 1, "data": forwarded("acme")["detail"]["data"]}},
-        {"detail": {"type": "forwarding.status", "tenant": "acme", "data": {"status": "good"}}},
+        {"detail": {"type": "forwarding.status", "tenant": "acme", "data": {"status": "good", "version": 1}}},
+        {"detail": {"type": "forwarding.status", "tenant": "acme", "data": {"status": {}, "version": "1"}}},
         forwarded("acme", timestamp="yesterday"),
         "nothing",
     ],
