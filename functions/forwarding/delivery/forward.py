@@ -6,6 +6,7 @@ What has to wait goes back to the queue with all that is behind it, and is seen 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -60,17 +61,25 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return queues.failures([*broken, *again])
 
 
-def _go(group: Group, some: Sequence[Received]) -> tuple[list[Received], list[Received]]:
-    """What of a group is done, and what comes again."""
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """How a group has gone: what of it is done, and what waits until a time (epoch ms)."""
+
+    done: Sequence[Received]
+    waiting: Sequence[Received]
+    until: int
+
+
+def _go(group: Group, some: Sequence[Received]) -> _Gone:
     done, until = group.go([received.one for received in some])
-    again = list(some[done:])
-    if again:
-        leases.put_off(again, until)
-    return list(some[:done]), again
+    return _Gone(some[:done], some[done:], until)
 
 
-def _ended(running: Mapping[Future[tuple[list[Received], list[Received]]], Sequence[Received]]) -> list[str]:
-    """Wait for all groups; tells which messages come again. One that fails keeps no other from being done."""
+def _ended(running: Mapping[Future[_Gone], Sequence[Received]]) -> list[str]:
+    """Wait for all groups; tells which messages come again. One that fails keeps no other from being done.
+
+    All that is told to SQS is told here, one after the other: a renewal must not undo what was put off.
+    """
     again: list[str] = []
     failed: list[BaseException] = []
     renewed = float("-inf")
@@ -84,9 +93,11 @@ def _ended(running: Mapping[Future[tuple[list[Received], list[Received]]], Seque
                 failed.append(error)
                 leases.fail(running[one])
                 continue
-            ended, left = one.result()
-            done += ended
-            again += [received.id for received in left]
+            gone = one.result()
+            done += gone.done
+            if gone.waiting:
+                leases.put_off(gone.waiting, gone.until)
+            again += [received.id for received in gone.waiting]
         if others or failed:
             leases.end(done)
         if others and time.monotonic() - renewed >= leases.RENEWED_SECONDS:

@@ -55,10 +55,14 @@ def renew(some: Sequence[Received]) -> None:
 
 
 def put_off(some: Sequence[Received], until: int) -> None:
-    """Have messages come again at a time (epoch ms), the later ones not before the first."""
+    """Have messages come again at a time (epoch ms), the later ones not before the first.
+
+    Where that fails, they come when their lease is over.
+    """
     count("ForwardsPutOff", len(some))
     seconds = min(max(0, -(-(until - times.now_ms()) // 1000)), MAX_WAIT_SECONDS)
-    _show_in([(one, seconds) for one in some])
+    with _passing("messages that wait come again at another time"):
+        _show_in([(one, seconds) for one in some])
 
 
 def fail(some: Sequence[Received]) -> None:

@@ -15,7 +15,6 @@ from functions.forwarding.accounts.store import StoredAccount
 from functions.forwarding.bots import store as bots
 from functions.forwarding.capture import intake
 from functions.forwarding.delivery import attempts, forward, leases
-from functions.forwarding.delivery.leases import Received
 from functions.forwarding.mappings import store as mappings
 from hub import aws
 from hub.connectors import callbacks
@@ -389,9 +388,45 @@ def test_what_sqs_does_not_delete_at_once_lets_go_of_nobodys_lease(
     assert len(held) >= 3
 
 
+def test_what_is_put_off_is_held_no_more(
+    worker: Lambda, telegram: Fake, account: StoredAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal behind it would have it come at the lease's time, not at its own."""
+    monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "RENEWED_SECONDS", 0.05)
+    put_off: set[str] = set()
+    held_again: set[str] = set()
+    change = aws.sqs().change_message_visibility_batch
+
+    def slowly(**asked: Any) -> Any:
+        receipts = {entry["ReceiptHandle"] for entry in asked["Entries"]}
+        if asked["Entries"][0]["VisibilityTimeout"] == leases.SECONDS:
+            held_again.update(receipts & put_off)
+        else:
+            put_off.update(receipts)
+            time.sleep(0.3)
+        return change(**asked)
+
+    monkeypatch.setattr(aws.sqs(), "change_message_visibility_batch", slowly)
+
+    class Late(Fake):
+        def answer(self, asked: Asked) -> Reply:
+            time.sleep(0.8)
+            return discord_took()
+
+    telegram.will(told({"ok": False, "error_code": 429, "parameters": {"retry_after": 100}}, 429))
+    with Late() as discord:
+        new_mapping(discord_bot(discord))
+        new_mapping(telegram_bot(telegram), "-100123")
+        capture(account, said_event(1))
+        assert len(worker.take([*worker.received(), *worker.received()])) == 1
+    assert len(put_off) == 1
+    assert not held_again
+
+
 def test_a_lease_is_renewed_in_time_whenever_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups that end between two renewals do not put the next one off."""
-    ends = {Future[tuple[list[Received], list[Received]]](): at for at in (9.9, 19.8, 29.7, 60.0)}
+    ends = {Future[forward._Gone](): at for at in (9.9, 19.8, 29.7, 60.0)}
     now, renewed = 0.0, list[float]()
 
     def wait(some: set[Any], timeout: float, return_when: str = ALL_COMPLETED) -> tuple[set[Any], set[Any]]:
@@ -400,7 +435,7 @@ def test_a_lease_is_renewed_in_time_whenever_others_end(monkeypatch: pytest.Monk
         now = max(now, min(last, now + timeout))
         for one in some:
             if ends[one] <= now and not one.done():
-                one.set_result(([], []))
+                one.set_result(forward._Gone([], [], 0))
         return {one for one in some if one.done()}, {one for one in some if not one.done()}
 
     monkeypatch.setattr(forward, "wait", wait)
