@@ -195,7 +195,10 @@ def test_a_platform_that_is_out_of_order_is_asked_again_in_the_background(
     assert latest(deployment)["error"] is None
 
 
-def test_a_platform_that_stays_out_of_order_is_given_up(deployment: Deployment, book: AddressBook) -> None:
+def test_a_platform_that_stays_out_of_order_is_given_up(
+    deployment: Deployment, book: AddressBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.pacing.reserve", lambda *_: [0])
     book.will(*[Reply(502, b"<html>")] * service.MAX_FAILURES)
     assert sync(deployment).status == 202
     waits = [one["wait_seconds"] for one in go_on()]

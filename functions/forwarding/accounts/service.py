@@ -24,9 +24,9 @@ from hub.connectors.kook import CONNECTOR, KookConfig, guilds
 from hub.connectors.kook import channels as channels_of
 from hub.connectors.protocol import Account as Bot
 from hub.connectors.protocol import Disabled, ProviderError
-from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import FieldError, InvalidRequest, Unprocessable
 from hub.events import Caller
-from hub.store import sequences, table, versioned
+from hub.store import sequences, versioned
 from hub.web.localisation import Language, text
 
 MAX_ACCOUNTS = 20
@@ -78,12 +78,10 @@ def get(tenant: str, account_id: str, base_url: str) -> OneKookAccount:
 
 def change(caller: Caller, account_id: str, wanted: KookAccountChange, base_url: str) -> OneKookAccount:
     """Change what was sent. KOOK must know the new credential of an account that is started."""
-    sent = wanted.model_dump(exclude_unset=True)
-    if not sent:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    sent = wanted.changes()
     place = sequences.place(account_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> OneKookAccount:
         before = store.get(caller.tenant, place, consistent=True)
         after = _changed(caller.tenant, before, sent)
         if after == before:
@@ -91,26 +89,16 @@ def change(caller: Caller, account_id: str, wanted: KookAccountChange, base_url:
         after = replace(after, updated_at=max(times.now_ms(), before.updated_at), version=before.version + 1)
         if (before.sealed, before.login, before.config) != (after.sealed, after.login, after.config):
             after = _recognised(caller.tenant, after)
-        try:
-            store.replace(caller, before, after)
-        except versioned.Changed:
-            continue
+        store.replace(caller, before, after)
         return {"data": shown(after, base_url)}
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def delete(caller: Caller, account_id: str) -> None:
     """Delete an account, which stops it."""
     place = sequences.place(account_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        account = store.get(caller.tenant, place, consistent=True)
-        try:
-            store.remove(caller, account)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+    versioned.retried(lambda: store.remove(caller, store.get(caller.tenant, place, consistent=True)))
 
 
 def start(caller: Caller, account_id: str) -> None:
@@ -120,8 +108,8 @@ def start(caller: Caller, account_id: str) -> None:
     where KOOK does not answer.
     """
     place = sequences.place(account_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> None:
         before = store.get(caller.tenant, place, consistent=True)
         config = store.opened(caller.tenant, before)
         refusal: ProviderError | None = None
@@ -134,29 +122,22 @@ def start(caller: Caller, account_id: str) -> None:
             after = replace(before, status="error", error=connections.trouble(error, config))
         else:
             after = replace(after, is_started=True, status="online", last_active=times.now_ms(), error=None)
-        try:
-            _write(caller, before, after)
-        except versioned.Changed:
-            continue
+        _write(caller, before, after)
         if refusal:
             raise kook.told(refusal, config)
-        return
-    raise Unavailable
+
+    versioned.retried(once)
 
 
 def stop(caller: Caller, account_id: str) -> None:
     """Stop an account; one that is stopped stays so."""
     place = sequences.place(account_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> None:
         before = store.get(caller.tenant, place, consistent=True)
-        after = replace(before, is_started=False, status="offline", error=None)
-        try:
-            _write(caller, before, after)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+        _write(caller, before, replace(before, is_started=False, status="offline", error=None))
+
+    versioned.retried(once)
 
 
 def servers(tenant: str, account_id: str) -> KookServers:

@@ -22,10 +22,10 @@ from functions.forwarding.bots.store import StoredBot
 from hub import connections, connectors, ids, times
 from hub.connectors import configs
 from hub.connectors.protocol import Account, Config, Disabled, Outgoing, ProviderError, Temporary
-from hub.errors import FieldError, HubError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import HubError, Unavailable, Unprocessable
 from hub.events import Caller
 from hub.outcomes import Trouble
-from hub.store import sequences, table, versioned
+from hub.store import sequences, versioned
 from hub.web.localisation import Language, text
 
 MAX_BOTS = 50
@@ -71,35 +71,21 @@ def get(tenant: str, bot_id: str) -> OneBot:
 
 def change(caller: Caller, bot_id: str, wanted: BotChange) -> OneBot:
     """Change the fields that were sent; whatever else of it changes meanwhile stays."""
-    sent = wanted.model_dump(exclude_unset=True)
-    if not sent:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    sent = wanted.changes()
     place = sequences.place(bot_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> OneBot:
         before = store.get(caller.tenant, place, consistent=True)
         after = _changed(caller.tenant, before, sent)
-        if after == before:
-            return {"data": shown(before)}
-        try:
-            return {"data": shown(_replaced(caller, before, after))}
-        except versioned.Changed:
-            continue
-    raise Unavailable
+        return {"data": shown(before if after == before else _replaced(caller, before, after))}
+
+    return versioned.retried(once)
 
 
 def delete(caller: Caller, bot_id: str) -> None:
     """Delete a bot that no mapping names. Raises `Conflict` (`BOT_IN_USE`)."""
     place = sequences.place(bot_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        bot = store.get(caller.tenant, place, consistent=True)
-        try:
-            store.remove(caller, bot)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+    versioned.retried(lambda: store.remove(caller, store.get(caller.tenant, place, consistent=True)))
 
 
 def test(caller: Caller, bot_id: str, wanted: BotTest, language: Language) -> BotTested:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from functions.forwarding import gate
 from hub import connections, events, ids, times
 from hub.connectors.protocol import Config
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict
 from hub.events import Caller
 from hub.outcomes import Trouble
 from hub.store import items, keys, sequences, table
@@ -74,9 +74,7 @@ def next_id(tenant: str) -> str:
 
 def get(tenant: str, bot_id: str, *, consistent: bool = False) -> StoredBot:
     """Read a bot by its padded number. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, bot_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, bot_id), consistent=consistent)
     return items.entity(StoredBot, item)
 
 

@@ -21,9 +21,9 @@ from functions.forwarding.mappings.models import (
 )
 from functions.forwarding.mappings.store import StoredMapping
 from hub import times
-from hub.errors import FieldError, InvalidRequest, Unavailable, Unprocessable
+from hub.errors import FieldError, InvalidRequest, Unprocessable
 from hub.events import Caller
-from hub.store import sequences, table, versioned
+from hub.store import sequences, versioned
 from hub.web.localisation import Language, text
 
 
@@ -63,16 +63,14 @@ def change(caller: Caller, mapping_id: str, wanted: MappingChange) -> OneMapping
 
     Raises `Unprocessable` without the bot that it is to name, `Conflict` where another goes this way.
     """
-    sent = wanted.model_dump(exclude_unset=True)
-    if not sent:
-        raise InvalidRequest(FieldError("body", "nothing_to_change"))
+    sent = wanted.changes()
     if "enabled" in sent:
         sent["enabled"] = bool(sent["enabled"])
     if "filters" in sent:
         sent["filters"] = wanted.filters.model_dump()
     place = sequences.place(mapping_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
+
+    def once() -> OneMapping:
         before = store.get(caller.tenant, place, consistent=True)
         after = replace(before, **sent)
         if after == before:
@@ -81,26 +79,16 @@ def change(caller: Caller, mapping_id: str, wanted: MappingChange) -> OneMapping
             check(after, bots.get_many(caller.tenant, [sequences.padded(after.target_bot_id)]))
         now = max(times.now_ms(), before.updated_at)
         after = replace(after, updated_at=now, version=before.version + 1)
-        try:
-            store.replace(caller, before, after)
-        except versioned.Changed:
-            continue
+        store.replace(caller, before, after)
         return {"data": shown(after)}
-    raise Unavailable
+
+    return versioned.retried(once)
 
 
 def delete(caller: Caller, mapping_id: str) -> None:
     """Delete a mapping."""
     place = sequences.place(mapping_id)
-    for attempt in range(versioned.TRIES):
-        table.back_off(attempt)
-        mapping = store.get(caller.tenant, place, consistent=True)
-        try:
-            store.remove(caller, mapping)
-        except versioned.Changed:
-            continue
-        return
-    raise Unavailable
+    versioned.retried(lambda: store.remove(caller, store.get(caller.tenant, place, consistent=True)))
 
 
 def check(wanted: NewMapping | StoredMapping, known: dict[str, StoredBot]) -> None:

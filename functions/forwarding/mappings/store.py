@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from functions.forwarding import gate
 from functions.forwarding.bots import store as bots
 from hub import events, times
-from hub.errors import Conflict, HubError, NotFound, Unprocessable
+from hub.errors import Conflict, HubError, Unprocessable
 from hub.events import Caller
 from hub.store import items, keys, sequences, table, versioned
 from hub.store.items import Item
@@ -129,9 +129,7 @@ def next_ids(tenant: str, count: int = 1) -> list[str]:
 
 def get(tenant: str, mapping_id: str, *, consistent: bool = False) -> StoredMapping:
     """Read a mapping by its padded number. Raises `NotFound`."""
-    item = table.get(table.entities(), keys.entity(tenant, KIND, mapping_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), keys.entity(tenant, KIND, mapping_id), consistent=consistent)
     return items.entity(StoredMapping, item)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from functions.messaging.contacts.models import ContactSync, SyncStatus
 from functions.messaging.platforms import Platform
 from hub import executions, ids, settings, times
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict
 from hub.outcomes import Trouble
 from hub.store import items, keys, table
 
@@ -104,9 +104,7 @@ def note(tenant: str, sync: StoredSync) -> bool:
 
 def get(tenant: str, platform: Platform, user_id: str, *, consistent: bool = False) -> StoredSync:
     """Read the latest sync of a platform and user. Raises `NotFound`."""
-    item = table.get(table.activity(), _key(tenant, platform, user_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.activity(), _key(tenant, platform, user_id), consistent=consistent)
     return items.entity(StoredSync, item, id=item["id"], user_id=item["user_id"])
 
 

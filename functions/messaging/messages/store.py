@@ -14,7 +14,6 @@ from typing import Any
 from functions.messaging.messages.models import Kind, Media
 from functions.messaging.platforms import Platform
 from hub import times
-from hub.errors import NotFound
 from hub.outcomes import Status, Trouble
 from hub.store import items, keys, paging, table, versioned
 from hub.store.items import Item
@@ -71,9 +70,7 @@ def replace(tenant: str, before: StoredMessage, after: StoredMessage, events: Se
 
 def get(tenant: str, platform: str, message_id: str, *, consistent: bool = False) -> StoredMessage:
     """Read a message. Raises `NotFound`."""
-    item = table.get(table.entities(), key(tenant, platform, message_id), consistent=consistent)
-    if item is None:
-        raise NotFound
+    item = table.required(table.entities(), key(tenant, platform, message_id), consistent=consistent)
     return items.entity(StoredMessage, item)
 
 

@@ -1,7 +1,6 @@
 """The forwarder's functions may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,20 +9,10 @@ from functions.forwarding import changes, gate
 from functions.forwarding.bots import store as bots
 from hub.store import keys, table
 from tests.contract.connectors.fakes import Fake, Reply
-from tests.contract.sign_in_server import Server, running
 from tests.kook import TOKEN, Kook
 from tests.unit.granting import Work, granted
 
 BOT, ACCOUNT, MAPPING = "/api/bots/{bot_id}", "/api/accounts/{account_id}", "/api/mappings/{mapping_id}"
-
-
-@pytest.fixture
-def tenant() -> Iterator[str]:
-    """An access token of the tenant's administrator."""
-    with running():
-        server = Server("default")
-        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-        yield str(made.json()["token"])
 
 
 def mapping(channel: str) -> dict[str, Any]:

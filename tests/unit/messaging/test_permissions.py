@@ -1,7 +1,6 @@
 """The functions of messaging may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,18 +11,8 @@ from functions.messaging.messages import service, store
 from tests.conftest import Deployment
 from tests.contract.connectors.fakes import Fake, told
 from tests.contract.messaging import became, connect, moved, wechat_query, wrote
-from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
 from tests.unit.samples import sample
-
-
-@pytest.fixture
-def tenant() -> Iterator[str]:
-    """An access token of the tenant's administrator."""
-    with running():
-        server = Server("default")
-        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-        yield str(made.json()["token"])
 
 
 def test_messaging(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from functions.integrations import service as integrations
 from functions.integrations.models import IntegrationChange, NewIntegration
 from functions.messaging import retry, send
 from functions.messaging.contacts import people
-from functions.messaging.messages import sending, service, store
+from functions.messaging.messages import pace, sending, service, store
 from functions.messaging.messages.models import NewThirdPartyMessage
 from functions.messaging.messages.store import StoredMessage
 from hub import connections, ids
@@ -32,6 +32,12 @@ MACHINE = "MessagingRetryStateMachine"
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 pytestmark = pytest.mark.usefixtures("aws", "clock")
+
+
+@pytest.fixture
+def waits(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a slot has waited: the clock has moved."""
+    monkeypatch.setattr(pace, "time", SimpleNamespace(sleep=clock.advance))
 
 
 def later(seconds: int) -> Reply:
@@ -399,6 +405,7 @@ def test_a_sender_that_dies_at_any_call_loses_nothing(
     assert survive(calls, after, scene, check) >= 4
 
 
+@pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("reply", [TAKEN, REFUSED, BROKEN], ids=["taken", "refused", "broken"])
 def test_a_retry_that_dies_at_any_call_loses_nothing(

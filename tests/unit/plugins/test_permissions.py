@@ -1,13 +1,10 @@
 """The functions of plugins may do exactly what they do (as `tests/unit/test_permissions.py` has it)."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from functions.plugins import run
 from tests.contract.connectors.fakes import Fake, Reply, told
 from tests.contract.plugins import DOCUMENT_1, KEY, WEATHER, manifest
-from tests.contract.sign_in_server import Server, running
 from tests.unit.granting import Work, granted
 from tests.unit.plugins.conftest import fan, happened, install, queued
 from tests.unit.plugins.conftest import work as run_batch
@@ -16,15 +13,6 @@ from tests.unit.plugins.conftest import work as run_batch
 @pytest.fixture
 def aws() -> None:
     """The tables that `tenant` makes."""
-
-
-@pytest.fixture
-def tenant() -> Iterator[str]:
-    """An access token of the tenant's administrator."""
-    with running():
-        server = Server("default")
-        made = server.request("POST", "/api/auth/login", body={"email": server.email, "password": server.password})
-        yield str(made.json()["token"])
 
 
 def test_plugins(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
