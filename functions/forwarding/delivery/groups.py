@@ -150,23 +150,28 @@ class Group:
         target = self._standing.target
         assert target is not None  # noqa: S101 - without one there is nothing to be paced
         if not self._slots:
-            self._slots = self._reserved(target)
-        slot = self._slots.pop(0)
-        wait = slot - times.now_ms()
-        if wait > INLINE_MS or slot > self._until + INLINE_MS:
-            return Waits(slot)
-        time.sleep(max(0, wait) / 1000)
+            found = self._reserved(target)
+            if isinstance(found, pacing.Later):
+                return Waits(found.at)
+            self._slots = found
+        # A pace's own width at most: only slots that are near are taken.
+        time.sleep(max(0, self._slots.pop(0) - times.now_ms()) / 1000)
         return None
 
-    def _reserved(self, target: Target) -> list[int]:
-        """Slots for what is left, as far as they can be used in this run: another's would be wasted."""
+    def _reserved(self, target: Target) -> list[int] | pacing.Later:
+        """Slots for what is left, as far as they can be used in this run, of each pace; or none of any."""
         seconds = max(0, self._until - times.now_ms()) / 1000
-        slots: list[int] = []
+        slowest = min(per_second for _, per_second in target.paces)
+        number = max(1, min(self._left, int(seconds * slowest) + 1))
+        taken: list[tuple[str, float, list[int]]] = []
         for name, per_second in target.paces:
-            number = max(1, min(self._left, int(seconds * per_second) + 1))
-            own = pacing.reserve(target.tenant, name, number, per_second)
-            slots = [max(pair) for pair in zip(slots, own, strict=False)] if slots else own
-        return slots
+            own = pacing.reserve_soon(target.tenant, name, number, per_second, INLINE_MS)
+            if isinstance(own, pacing.Later):
+                for other, its_pace, slots in taken:
+                    pacing.give_back(target.tenant, other, slots, its_pace)
+                return own
+            taken.append((name, per_second, own))
+        return [max(slots) for slots in zip(*(slots for _, _, slots in taken), strict=True)]
 
     def _why_not(self) -> Trouble:
         if self._standing.mapping and not self._standing.mapping.enabled:

@@ -8,6 +8,9 @@
 is used.
 """
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from math import ceil
 
 from hub import times
@@ -20,23 +23,54 @@ GRACE_MS = 60_000
 _TRIES = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """No slot is near; the next one is free at a time (epoch ms)."""
+
+    at: int
+
+
 def reserve(tenant: str, name: str, slots: int, per_second: float) -> list[int]:
     """Take slots: the times (epoch ms) from which each may be used. Raises `Unavailable`."""
+    taken = _reserve(tenant, name, slots, per_second, None)
+    assert not isinstance(taken, Later)  # noqa: S101 - only what has to be near can be later
+    return taken
+
+
+def reserve_soon(tenant: str, name: str, slots: int, per_second: float, within_ms: int) -> list[int] | Later:
+    """Take slots as `reserve` does if the first is due within a time, else none.
+
+    For who keeps no slot over a wait: taken each time, slots would be behind those that were left unused, for ever.
+    """
+    return _reserve(tenant, name, slots, per_second, within_ms)
+
+
+def give_back(tenant: str, name: str, taken: Sequence[int], per_second: float) -> None:
+    """Give slots back that were taken a moment ago; where others were taken since, they stay unused."""
+    length = ceil(len(taken) * 1000 / per_second)
+    values = {"length": length, "end": taken[0] + length}
+    with suppress(table.ConditionFailed):
+        table.write(_update(tenant, name, "SET #next_at = #next_at - :length", "#next_at = :end", values))
+
+
+def _reserve(tenant: str, name: str, slots: int, per_second: float, within_ms: int | None) -> list[int] | Later:
     width = 1000 / per_second
     length = ceil(slots * width)
     for attempt in range(_TRIES):
         table.back_off(attempt)
         now = times.now_ms()
-        for expression, condition, first in (
-            ("SET #next_at = #next_at + :length, #ttl = :ttl", "#next_at > :now", None),
-            ("SET #next_at = :end, #ttl = :ttl", "attribute_not_exists(#next_at) OR #next_at <= :now", now),
+        near, latest = ("", {}) if within_ms is None else (" AND #next_at <= :latest", {"latest": now + within_ms})
+        for expression, condition, values in (
+            ("SET #next_at = #next_at + :length", f"#next_at > :now{near}", {"length": length, **latest}),
+            ("SET #next_at = :end", "attribute_not_exists(#next_at) OR #next_at <= :now", {"end": now + length}),
         ):
-            values = {"now": now, "ttl": now // 1000 + KEEP_SECONDS}
-            values |= {"length": length} if first is None else {"end": now + length}
-            change = table.Update(table.activity(), keys.entity(tenant, KIND, name), expression, condition, values)
+            ttl = now // 1000 + KEEP_SECONDS
+            change = _update(tenant, name, f"{expression}, #ttl = :ttl", condition, {**values, "now": now, "ttl": ttl})
             try:
                 begin = table.update(change, "UPDATED_NEW")["next_at"] - length
-            except table.ConditionFailed:
+            except table.ConditionFailed as failure:
+                if latest and failure.item and failure.item["next_at"] > latest["latest"]:
+                    return Later(failure.item["next_at"])
                 continue
             return [begin + round(position * width) for position in range(slots)]
     raise Unavailable
@@ -44,13 +78,13 @@ def reserve(tenant: str, name: str, slots: int, per_second: float) -> list[int]:
 
 def pause(tenant: str, name: str, until: int) -> None:
     """Give no slot before a time (epoch ms), and let none that was given be used: the provider said so."""
-    place, values = keys.entity(tenant, KIND, name), {"until": until, "ttl": until // 1000 + KEEP_SECONDS}
+    values = {"until": until, "ttl": until // 1000 + KEEP_SECONDS}
     for expression, condition in (
         ("SET #paused_until = :until, #next_at = :until, #ttl = :ttl", _EARLIER.format("next_at")),
         ("SET #paused_until = :until, #ttl = :ttl", _EARLIER.format("paused_until")),
     ):
         try:
-            table.write(table.Update(table.activity(), place, expression, condition, values))
+            table.write(_update(tenant, name, expression, condition, values))
         except table.ConditionFailed:
             continue
         return
@@ -65,6 +99,10 @@ def is_paused(tenant: str, name: str) -> bool:
 def is_stale(due: int) -> bool:
     """Whether a slot is so long over that whoever had it takes another: a backlog does not go out all at once."""
     return times.now_ms() - due > GRACE_MS
+
+
+def _update(tenant: str, name: str, expression: str, condition: str, values: Mapping[str, int]) -> table.Update:
+    return table.Update(table.activity(), keys.entity(tenant, KIND, name), expression, condition, values)
 
 
 _EARLIER = "attribute_not_exists(#{0}) OR #{0} < :until"

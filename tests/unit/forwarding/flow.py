@@ -184,8 +184,10 @@ def account(aws: None) -> StoredAccount:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots come at once, but where a target asked for patience."""
-    reserve = pacing.reserve
-    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
+    reserve = pacing.reserve_soon
+    monkeypatch.setattr(
+        pacing, "reserve_soon", lambda tenant, name, slots, _, within: reserve(tenant, name, slots, 100_000, within)
+    )
 
 
 @pytest.fixture

@@ -90,8 +90,10 @@ class Slow(Fake):
 
 
 def test_forward(worker: Lambda, discord: Fake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    reserve = pacing.reserve
-    monkeypatch.setattr(pacing, "reserve", lambda tenant, name, slots, _: reserve(tenant, name, slots, 100_000))
+    reserve = pacing.reserve_soon
+    monkeypatch.setattr(
+        pacing, "reserve_soon", lambda tenant, name, slots, _, within: reserve(tenant, name, slots, 100_000, within)
+    )
     new_mapping(discord_bot(discord))
     with Fake(told({"code": 0, "message": "", "data": {}})) as kook:
         account = new_account(f"{kook.url}/api/v3")
