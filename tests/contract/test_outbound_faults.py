@@ -159,11 +159,11 @@ def test_what_never_ends_is_not_read_to_its_end(serve: Serve, case: str) -> None
     tracemalloc.start()
     try:
         if reason is None:
-            answer = send(found[0], max_response_bytes=1024)
+            answer = send(found[0], 60, max_response_bytes=1024)
             assert (answer.status, len(answer.body)) == (200, 1024)
         else:
             with pytest.raises(outbound.OutboundError) as caught:
-                send(found[0], max_response_bytes=1024)
+                send(found[0], 60, max_response_bytes=1024)
             assert caught.value.reason == reason
         peak = tracemalloc.get_traced_memory()[1]
     finally:
