@@ -152,7 +152,8 @@ class Group:
         if not self._slots:
             found = self._reserved(target)
             if isinstance(found, pacing.Later):
-                return Waits(found.at)
+                # Early enough to come before those who use the last slots that are taken, and would take the next.
+                return Waits(found.at - INLINE_MS)
             self._slots = found
         # A pace's own width at most: only slots that are near are taken.
         time.sleep(max(0, self._slots.pop(0) - times.now_ms()) / 1000)

@@ -62,6 +62,22 @@ def test_mappings_that_share_a_bot_all_come_to_their_turn(worker: Lambda, clock:
         assert own == [f"{channel} {number}" for number in range(each)]
 
 
+def test_who_waits_comes_back_before_those_who_would_take_the_next_slots(
+    worker: Lambda, clock: Clock, discord: Fake, account: StoredAccount
+) -> None:
+    bot = discord_bot(discord)
+    new_mapping(bot)
+    busy_for(bots.place(bot.id), 20, DISCORDS)
+    capture(account, said_event(1))
+    worker.run()
+    clock.advance(20 - groups.INLINE_MS / 1000 - 1)
+    assert worker.received() == []
+    clock.advance(1)
+    discord.will(discord_took())
+    assert worker.run() == 0
+    assert len(discord.asked) == 1
+
+
 def test_of_two_paces_none_is_taken_where_one_is_busy(
     worker: Lambda, clock: Clock, telegram: Fake, account: StoredAccount
 ) -> None:
