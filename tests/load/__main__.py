@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.e2e.running import ROOT, RunningStack
+from tests.e2e.running import ROOT
 from tests.load import report
 from tests.load.run import ALL_WELL, ENDPOINTS, Endpoint, Run, run
+from tests.load.stacks import own_stack
 
 EVENTS = 500
 PER_MINUTE = 95
@@ -44,14 +43,9 @@ def main() -> None:
 
 
 def _on_a_new_stack(endpoints: Sequence[Endpoint], events: int, per_minute: float, seconds: float) -> Run:
-    with tempfile.TemporaryDirectory(prefix="hub-load-") as folder:
-        stack = RunningStack(Path(folder) / "state")
-        try:
-            stack.start()
-            _say(f"{events * len(endpoints):,} events to {len(endpoints)} endpoints; stack in {folder}")
-            return run(stack, endpoints, events, per_minute, seconds)
-        finally:
-            stack.close()
+    with own_stack() as stack:
+        _say(f"{events * len(endpoints):,} events to {len(endpoints)} endpoints; stack in {stack.state_dir}")
+        return run(stack, endpoints, events, per_minute, seconds)
 
 
 def _say(what: str) -> None:

@@ -5,15 +5,14 @@
 
 import argparse
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import requests
 
 from tests.contract.connectors.followed import WeChat
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
+from tests.load.stacks import own_stack
 
 PATH = "/third-party/wechat/contacts"
 LIMIT_SECONDS = 3600
@@ -24,13 +23,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.load.contacts", description=__doc__)
     parser.add_argument("--contacts", type=int, default=100_000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hub-load-") as folder, WeChat(given.contacts) as account:
-        stack = RunningStack(Path(folder) / "state")
-        try:
-            stack.start()
-            _run(stack, stack.first_client(), account)
-        finally:
-            stack.close()
+    with own_stack() as stack, WeChat(given.contacts) as account:
+        _run(stack, stack.first_client(), account)
 
 
 def _run(stack: RunningStack, api: Client, account: WeChat) -> None:

@@ -6,17 +6,16 @@ is killed and forwarding is stopped and started: what arrives, in which order, h
 
 import argparse
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import quantiles
 
 from tests.contract.connectors.fakes import Reply, told
 from tests.e2e.forwarding import PLATFORMS, World
 from tests.e2e.polling import eventually
 from tests.e2e.running import RunningStack
+from tests.load.stacks import own_stack
 
 CHANNELS = 5
 _BEGUN = time.monotonic()
@@ -34,13 +33,8 @@ def main() -> None:
     parser.add_argument("--no-kill", action="store_true", help="leave the worker alone")
     parser.add_argument("--limit", type=float, default=1800, help="seconds after which it is given up")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hub-load-") as folder:
-        stack = RunningStack(Path(folder) / "state")
-        try:
-            stack.start()
-            _say(_run(stack, given))
-        finally:
-            stack.close()
+    with own_stack() as stack:
+        _say(_run(stack, given))
 
 
 def _run(stack: RunningStack, given: argparse.Namespace) -> str:

@@ -5,14 +5,13 @@
 
 import argparse
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from tests.e2e.files import EXPORTS, IMPORTS, bad_rows, begun, ended, reached, read, send, shown, uploaded, written
 from tests.e2e.polling import eventually
 from tests.e2e.running import Client, RunningStack
+from tests.load.stacks import own_stack
 
 COLUMNS = ["name", "industry", "contact.name", "contact.phone", "amount", "tags"]
 LIMIT_SECONDS = 3600
@@ -26,14 +25,9 @@ def main() -> None:
     given = parser.parse_args()
     every = given.rows // given.bad
     rows = [_row(number, is_bad=number % every == every // 2) for number in range(given.rows)]
-    with tempfile.TemporaryDirectory(prefix="hub-load-") as folder:
-        stack = RunningStack(Path(folder) / "state")
-        try:
-            stack.start()
-            _say(_import(stack, stack.first_client(), rows))
-            _say(_export(stack.first_client(), rows))
-        finally:
-            stack.close()
+    with own_stack() as stack:
+        _say(_import(stack, stack.first_client(), rows))
+        _say(_export(stack.first_client(), rows))
 
 
 def _row(number: int, *, is_bad: bool) -> list[str]:

@@ -5,14 +5,13 @@
 
 import argparse
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from tests.e2e.polling import eventually
 from tests.e2e.providing import PAGE, Provider
 from tests.e2e.running import Client, RunningStack
+from tests.load.stacks import own_stack
 
 PATH = "/v1/integrations"
 LIMIT_SECONDS = 3600
@@ -23,13 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.load.syncs", description=__doc__)
     parser.add_argument("--records", type=int, default=100_000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hub-load-") as folder, Provider(given.records) as provider:
-        stack = RunningStack(Path(folder) / "state")
-        try:
-            stack.start()
-            _run(stack, stack.first_client(), provider)
-        finally:
-            stack.close()
+    with own_stack() as stack, Provider(given.records) as provider:
+        _run(stack, stack.first_client(), provider)
 
 
 def _run(stack: RunningStack, api: Client, provider: Provider) -> None:
