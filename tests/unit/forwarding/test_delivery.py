@@ -246,6 +246,19 @@ def test_a_mapping_that_is_switched_off_or_gone_forwards_nothing(
     assert (len(rows()), discord.asked) == (1, [])
 
 
+class Late(Fake):
+    """A Discord that takes its time."""
+
+    def __init__(self, seconds: float, *replies: Reply) -> None:
+        self.seconds = seconds
+        super().__init__(*replies)
+
+    def answer(self, asked: Asked) -> Reply:
+        """The next scripted answer; it takes what is more."""
+        time.sleep(self.seconds)
+        return self.replies.pop(0) if self.replies else discord_took()
+
+
 class Slow(Fake):
     """Answers when what is in flight has become less, or never has."""
 
@@ -282,17 +295,12 @@ def test_what_waits_comes_again_however_long_a_batch_took(
     """Nobody has ended when patience does."""
     monkeypatch.setattr(forward, "PATIENCE_SECONDS", 0.0)
 
-    class Late(Fake):
-        def answer(self, asked: Asked) -> Reply:
-            time.sleep(0.2)
-            return super().answer(asked)
-
-    with Late(limited(30)) as discord:
+    with Late(0.2, limited(30)) as discord:
         new_mapping(discord_bot(discord))
         capture(account, said_event(1), said_event(2))
         batch = worker.received()
         assert worker.take(batch) == [one["MessageId"] for one in batch]
-    with Late(Reply(502)) as discord:
+    with Late(0.2, Reply(502)) as discord:
         new_mapping(discord_bot(discord), "2", channel="1")
         capture(account, said_event(3, channel="1"))
 
@@ -342,13 +350,8 @@ def test_what_is_worked_on_for_longer_is_held_from_lease_to_lease(
 
     monkeypatch.setattr(aws.sqs(), "change_message_visibility_batch", note)
 
-    class Late(Fake):
-        def answer(self, asked: Asked) -> Reply:
-            time.sleep(0.5)
-            return discord_took()
-
     telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
-    with Late() as discord:
+    with Late(0.5) as discord:
         new_mapping(discord_bot(discord))
         new_mapping(telegram_bot(telegram), "-100123")
         capture(account, said_event(1))
@@ -368,13 +371,8 @@ def test_what_sqs_does_not_delete_at_once_lets_go_of_nobodys_lease(
     def fail(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://sqs")
 
-    class Late(Fake):
-        def answer(self, asked: Asked) -> Reply:
-            time.sleep(0.5)
-            return discord_took()
-
     telegram.will(told({"ok": True, "result": {"message_id": 1, "chat": {"id": 1}}}))
-    with Late() as discord:
+    with Late(0.5) as discord:
         new_mapping(discord_bot(discord))
         new_mapping(telegram_bot(telegram), "-100123")
         capture(account, said_event(1))
@@ -409,13 +407,8 @@ def test_what_is_put_off_is_held_no_more(
 
     monkeypatch.setattr(aws.sqs(), "change_message_visibility_batch", slowly)
 
-    class Late(Fake):
-        def answer(self, asked: Asked) -> Reply:
-            time.sleep(0.8)
-            return discord_took()
-
     telegram.will(told({"ok": False, "error_code": 429, "parameters": {"retry_after": 100}}, 429))
-    with Late() as discord:
+    with Late(0.8) as discord:
         new_mapping(discord_bot(discord))
         new_mapping(telegram_bot(telegram), "-100123")
         capture(account, said_event(1))
