@@ -237,3 +237,34 @@ answer = [lambda_svc._sqs_esm_concurrency(scaling(limit), function, config) for 
 """
     )
     assert (wide, narrow) == (5, 2)
+
+
+def test_conditions_of_queries_are_judged_as_ministack_judges_them() -> None:
+    differing = python(
+        """
+from itertools import product
+corrected = dynamodb._evaluate_condition
+kept = [cell.cell_contents for cell in corrected.__closure__]
+own = next(one for one in kept if getattr(one, "__name__", "") == "_evaluate_condition")
+sort_keys = [{"S": text} for text in ("a", "ab", "b", "\\U0001f600", "\\uffff")] + [None]
+conditions = ["#pk = :pk", "#pk = :pk AND #sk BETWEEN :a AND :b", "#pk = :pk AND begins_with(#sk, :a)",
+              "#pk = :pk AND #sk > :a", "#sk BETWEEN :a AND :b", "#pk = :pk AND #sk = :a"]
+values = [{":pk": {"S": "p"}, ":a": {"S": "a"}, ":b": {"S": "b"}},
+          {":pk": {"S": "q"}, ":a": {"S": "ab"}, ":b": {"S": "\\uffff"}},
+          {":pk": {"S": "p"}, ":a": {"N": "1"}, ":b": {"N": "2"}}]
+def told(judge, *given):
+    try:
+        return bool(judge(*given, slot="KeyConditionExpression"))
+    except ValueError as error:
+        return str(error)
+answer, met = [], set()
+for condition, sk, given in product(conditions, sort_keys, values):
+    item = {"pk": {"S": "p"}} | ({"sk": sk} if sk else {})
+    asked = (condition, item, given, {"#pk": "pk", "#sk": "sk"})
+    met.add(told(own, *asked))
+    if told(corrected, *asked) != told(own, *asked):
+        answer.append([condition, sk, given, told(corrected, *asked), told(own, *asked)])
+assert {True, False} <= met and corrected is not own
+"""
+    )
+    assert differing == []
